@@ -3,7 +3,7 @@
 import ast
 import re
 import shutil
-from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_patch_applies_and_names_tests_that_exist(patch: Patch, tmp_path: Path) 
         name, *inside = node_id.partition("[")[0].split("::")
         path = source.PROJECT_DIRECTORY / name
         assert path.exists(), node_id
-        assert not inside or "::".join(inside) in set(functions_in(path)), node_id
+        assert not inside or "::".join(inside) in functions_in(path), node_id
     texts = "".join(read_names(node_id) for node_id in patch.node_ids)
     assert [word for word in words_of_expression(patch) if word not in texts] == []
 
@@ -53,6 +53,7 @@ def words_of_expression(patch: Patch) -> set[str]:
     return {word for word in re.findall(r"[^\s()]+", " ".join(expressions).lower()) if word not in {"and", "not", "or"}}
 
 
+@cache
 def read_names(node_id: str) -> str:
     """Return the text of `node_id`, in lower case, that names tests: all but the bodies of functions, and vectors."""
     path = source.PROJECT_DIRECTORY / node_id.partition("::")[0]
@@ -62,6 +63,7 @@ def read_names(node_id: str) -> str:
     return "".join(names + vectors).lower()
 
 
+@cache
 def _without_bodies(path: Path) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
@@ -70,14 +72,16 @@ def _without_bodies(path: Path) -> str:
     return ast.unparse(tree)
 
 
-def functions_in(path: Path) -> Iterator[str]:
-    """Yield the functions of a test file, those of classes as Class::function."""
-    functions = ast.FunctionDef | ast.AsyncFunctionDef
+@cache
+def functions_in(path: Path) -> frozenset[str]:
+    """Return the functions of a test file, those of classes as Class::function."""
+    functions, names = ast.FunctionDef | ast.AsyncFunctionDef, set[str]()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, functions | ast.ClassDef):
-            yield node.name
+            names.add(node.name)
         if isinstance(node, ast.ClassDef):
-            yield from (f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, functions))
+            names.update(f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, functions))
+    return frozenset(names)
 
 
 @pytest.mark.parametrize(

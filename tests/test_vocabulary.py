@@ -92,6 +92,7 @@ BANNED_PHRASES = {
         "set up right",
     )
 }
+ANY_BANNED_PHRASE = re.compile("|".join(pattern.pattern for pattern in BANNED_PHRASES.values()), re.I)
 BANNED_HEADINGS = frozenset({"what is not", "the rest", "ways in", "what follows", "which one", "the house"})
 
 # Occurrences per 1,000 words of docstrings and comments.
@@ -305,6 +306,8 @@ def _prose(module: source.Module) -> Iterator[str]:
 def _banned(text: str, first_line: int = 1) -> Iterator[tuple[int, str]]:
     """Yield line and phrase of each banned phrase in `text`; a line break counts as a space."""
     flat = re.sub(r"\s", " ", text)
+    if not ANY_BANNED_PHRASE.search(flat):
+        return
     for pattern in BANNED_PHRASES.values():
         for match in pattern.finditer(flat):
             yield first_line + text.count("\n", 0, match.start()), match[0].lower()

@@ -1,7 +1,6 @@
 """Missing real parts skip a test by name and fail it under CI; connections to other hosts are refused."""
 
 import ast
-import configparser
 import re
 import socket
 from collections.abc import Callable
@@ -110,18 +109,3 @@ def test_tests_of_other_databases_are_deselected_under_ci_too(
     result.assert_outcomes(passed=len(expected), deselected=len(parts) - len(expected))
     for name in expected:
         result.stdout.fnmatch_lines([f"*test_{name} PASSED*"])
-
-
-def test_browser_env_runs_every_file_with_chromium() -> None:
-    """`tox run -e py` deselects these tests in CI: a file that is not in the list would run in no job."""
-    configuration = configparser.RawConfigParser()
-    configuration.read_string(source.path_of("tox.ini").read_text(encoding="utf-8"))
-    listed = configuration["browser"]["tests"].split()
-    files = [
-        path.relative_to(source.PROJECT_DIRECTORY).as_posix()
-        for folder in ("tests", "packages/local-cognito/tests")
-        for path in (source.PROJECT_DIRECTORY / folder).rglob("test_*.py")
-        if re.search(r"needs\([^)]*\"chromium\"", path.read_text(encoding="utf-8"))
-    ]
-    assert len(files) > 10
-    assert [name for name in files if not any(name == part or name.startswith(f"{part}/") for part in listed)] == []
