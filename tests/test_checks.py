@@ -23,6 +23,7 @@ from tests.support.timeouts import pool_settings
 
 from .support import source
 
+pytestmark = pytest.mark.usefixtures("sqlite_features")
 COGNITO_MIDDLEWARE, AUTHENTICATION = (
     "django_cognito.middleware.CognitoMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

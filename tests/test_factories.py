@@ -185,6 +185,7 @@ def test_threads_that_construct_at_the_same_time_get_one_instance(monkeypatch) -
     assert results[0] is results[1]
 
 
+@pytest.mark.usefixtures("sqlite_features")
 @pytest.mark.parametrize("wrap", [SimpleLazyObject, lambda function: function], ids=["lazy", "function"])
 def test_secret_is_read_on_first_use_and_not_before(settings, wrap) -> None:
     read = []

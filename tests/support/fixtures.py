@@ -46,6 +46,14 @@ def prefix() -> Iterator[str]:
 
 
 @pytest.fixture
+def sqlite_features(django_db_blocker: Any) -> None:
+    """Read what SQLite supports, which Django's checks read on first use: a test without a database may not do so."""
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock():
+            assert connection.features.supports_json_field
+
+
+@pytest.fixture
 def unreachable() -> Iterator[str]:
     """Yield an origin on loopback that refuses connections during the test."""
     with socket.socket() as bound:
