@@ -49,10 +49,8 @@ def _on_setting_changed(*, setting: str, **_: Any) -> None:
         _current = None
 
 
+@run_in_forked_child
 def _replace_lock() -> None:
     """In a forked child, the thread that may have held the lock does not exist."""
     global _lock
     _lock = threading.Lock()
-
-
-run_in_forked_child(_replace_lock)

@@ -81,15 +81,15 @@ def is_identity_provider(value: Any) -> bool:
 
 def is_idp_initiated(value: Any) -> bool:
     """Return whether `value` maps hosts to a provider's name, or to a dict with `provider` and perhaps `prompt`."""
-    return isinstance(value, Mapping) and all(
-        is_text(host) and "/" not in host and _is_idp_initiated_rule(rule) for host, rule in value.items()
+    if not isinstance(value, Mapping):
+        return False
+    rules = [rule if isinstance(rule, Mapping) else {"provider": rule} for rule in value.values()]
+    return all(is_text(host) and "/" not in host for host in value) and all(
+        {"provider"} <= rule.keys() <= {"provider", "prompt"}
+        and is_text(rule["provider"])
+        and rule.get("prompt", "login") in ("", "login")
+        for rule in rules
     )
-
-
-def _is_idp_initiated_rule(value: Any) -> bool:
-    rule = value if isinstance(value, Mapping) else {"provider": value}
-    has_valid_keys = "provider" in rule and rule.keys() <= {"provider", "prompt"}
-    return has_valid_keys and is_text(rule["provider"]) and rule.get("prompt", "login") in ("", "login")
 
 
 def is_client_ip(value: Any) -> bool:

@@ -205,21 +205,16 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
 
     check_token(token)  # before the first write
     if pending.links_to:
-        linking_user = _get_linking_user(request, pending, sign_in.secret)
+        linking_user: Any = request.user
+        is_same_session = hmac.compare_digest(_session_digest(request, sign_in.secret), pending.session_digest)
+        if not linking_user.is_authenticated or str(linking_user.pk) != pending.links_to or not is_same_session:
+            message = "the user who started to link an account is no longer signed in"
+            raise SignInError(message, code="link_interrupted")
         link(linking_user, token, sign_in.profile)  # the first write of this function
     user, _ = get_or_create_user(token, sign_in.profile, user_info)
     start_login(request, user, token, tokens)
     request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
     retry_due_revocation()  # Cognito has just responded
-
-
-def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:
-    """Return the user who started the link, if still signed in with the same session. Raises SignInError if not."""
-    user: Any = request.user
-    is_same_session = hmac.compare_digest(_session_digest(request, secret), pending.session_digest)
-    if not user.is_authenticated or str(user.pk) != pending.links_to or not is_same_session:
-        raise SignInError("the user who started to link an account is no longer signed in", code="link_interrupted")
-    return user
 
 
 def _session_digest(request: HttpRequest, secret: bytes) -> str:

@@ -51,8 +51,13 @@ def end_rows(
     now, rows = utc_now(), get_login_rows().active()
     rows = rows.filter(cognito_user__in=[link.pk for link in links]) if login is None else rows.filter(pk=login.pk)
     with write_transaction():
-        if login is None:
-            _lock_links(links)
+        if login is None:  # in the order of all writers: a callback that stores a login at this moment waits
+            link_rows = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
+            locked = dict(
+                link_rows.filter(pk__in=[link.pk for link in links]).order_by("pk").values_list("pk", "not_before")
+            )
+            for link in links:
+                link.not_before = locked.get(link.pk, link.not_before)
         logins = list(rows.select_for_update().order_by("pk"))
         rows.update(ended_at=now, retry_at=now + pause)
         by_id = {link.pk: link for link in links}
@@ -61,17 +66,6 @@ def end_rows(
         if login is None:
             _set_not_before(links, logins, now)
     return logins
-
-
-def _lock_links(links: Iterable[CognitoUser]) -> None:
-    """Lock the link rows, in the order of all writers: a callback that stores a login at this moment waits."""
-    rows = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
-    for pk, not_before in (
-        rows.filter(pk__in=[link.pk for link in links]).order_by("pk").values_list("pk", "not_before")
-    ):
-        for link in links:
-            if link.pk == pk:
-                link.not_before = not_before
 
 
 def _set_not_before(links: Iterable[CognitoUser], logins: Iterable[CognitoLogin], now: datetime) -> None:
