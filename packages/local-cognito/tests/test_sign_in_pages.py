@@ -268,6 +268,9 @@ def test_style_sheet_and_logo_are_served(browser: Browser) -> None:
         answer = browser.get(f"{browser.site.url}/login/static/{name}", timeout=30)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith(kind)
+        assert answer.headers["Content-Length"] == str(len(answer.content))
+        again = browser.get(answer.url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=30)
+        assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 Source: AWS developer guide, "User pool endpoints and managed login reference".
 """
 
+from contextlib import closing
+from typing import Any, cast
+
 from flask import Blueprint, Response, abort, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -55,9 +58,19 @@ def hosted_ui_blueprint(service: UserPoolService, rejections: Rejections, seed_p
     blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
     blueprint.register_error_handler(UnusableRequest, show_unusable)
     blueprint.register_error_handler(RejectedRequest, redirect_rejected)
+    blueprint.after_request(read_file)
     blueprint.after_request(set_security_headers)
     blueprint.after_request(add_request_id)
     return blueprint
+
+
+def read_file(response: Response) -> Response:
+    """Read the static file of a response now: it would stay open if the browser drops the connection."""
+    if response.direct_passthrough:
+        with closing(cast("Any", response.response)):  # a FileWrapper of werkzeug
+            response.direct_passthrough = False
+            response.set_data(response.get_data())
+    return response
 
 
 def _show_token_endpoint() -> Response:
