@@ -353,6 +353,16 @@ def test_refresh_token_is_revoked(public: HostedUi, server: ScriptedServer) -> N
     assert dict(parse_qsl(request.body.decode())) == {"client_id": "1webclient", "token": "the-refresh-token"}
 
 
+@pytest.mark.parametrize(
+    ("error", "code"), [("invalid_request", "revocation_disabled"), ("invalid_client", "invalid_client")]
+)
+def test_error_of_a_revocation_has_a_code(public: HostedUi, server: ScriptedServer, error: str, code: str) -> None:
+    server.script(json_answer({"error": error}, 400))
+    with pytest.raises(SignInError) as caught:
+        REVOKE(public)
+    assert caught.value.code == code
+
+
 def test_user_info_request_has_the_token_in_its_header(public: HostedUi, server: ScriptedServer) -> None:
     server.script(json_answer({"sub": "s", "email_verified": "true"}))
     assert USER_INFO(public) == {"sub": "s", "email_verified": "true"}
