@@ -133,7 +133,7 @@ def test_refreshes_beyond_max_refreshes_are_not_sent(
     configure(MAX_REFRESHES=max_refreshes)
     login = create_login(client, ends_in=30)  # soon: the request uses the present tokens
     token_endpoint.script(token_response())
-    get_refresh_limit(get_settings()).enter("a login that waits for Cognito")
+    get_refresh_limit(get_settings()).enter("a login that waits for Cognito", "another user")
     assert client.get("/who/").status_code == 200
     login.refresh_from_db()
     assert (login.version, token_endpoint.count) == (count, count)

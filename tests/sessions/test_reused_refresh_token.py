@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.test import Client
 from local_cognito_support.scripted_server import Answer, ScriptedServer
 
@@ -33,11 +32,6 @@ def reuse(monkeypatch: pytest.MonkeyPatch, token_endpoint: ScriptedServer) -> No
 
     monkeypatch.setattr(HostedUi, "refresh", refuse)
     token_endpoint.script(Answer(), Answer(), Answer())
-
-
-@pytest.fixture(params=["sync", "async"])
-def ensure_fresh(request: pytest.FixtureRequest) -> EnsureFresh:
-    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.db import DatabaseError, connection
 from django.test import Client
 from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
@@ -26,18 +25,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.s
 
 ADMIN_SCOPE = "openid aws.cognito.signin.user.admin"
 GLOBAL_SIGN_OUT_REFUSED = json_answer({"__type": "NotAuthorizedException", "message": "no"}, 400)
-
-
-@pytest.fixture(params=["sync", "async"])
-def ensure_fresh(request: pytest.FixtureRequest) -> Callable[[CognitoLogin], CognitoLogin]:
-    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
-
-
-@pytest.fixture
-def cognito(token_endpoint: ScriptedServer, settings: Any) -> ScriptedServer:
-    """Return a server that is the hosted UI and the AWS API."""
-    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
-    return token_endpoint
 
 
 @pytest.fixture(autouse=True)
@@ -88,30 +75,30 @@ def revoked_tokens(server: ScriptedServer) -> list[str]:
 
 @pytest.mark.parametrize("is_same_sign_in", [True, False], ids=["tokens rejected", "tokens accepted"])
 def test_confirmed_sign_out_keeps_the_new_refresh_token(
-    client: Client, cognito: ScriptedServer, ensure_fresh: Any, thread: Any, is_same_sign_in: bool
+    client: Client, cognito_server: ScriptedServer, ensure_fresh: Any, thread: Any, is_same_sign_in: bool
 ) -> None:
     login = create_login(client, ends_in=30)
     ending = SignOut(thread, lambda: sessions.revoke_login(login))
     both = {"origin_jti": login.origin_jti} if is_same_sign_in else {}
     new_tokens = token_response(refresh_token="the-second", both=both)
-    cognito.script(replace(new_tokens, before=ending), Answer(before=ending.gate), Answer(500), Answer())
+    cognito_server.script(replace(new_tokens, before=ending), Answer(before=ending.gate), Answer(500), Answer())
     with pytest.raises(SignInError, match="ended"):
         ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
     ending.finish()
-    assert revoked_tokens(cognito) == ["a-refresh-token", "the-second"]  # the second one was not revoked
+    assert revoked_tokens(cognito_server) == ["a-refresh-token", "the-second"]  # the second one was not revoked
     assert retry_revocations() == (1, 0, 0)
-    assert revoked_tokens(cognito)[2:] == ["the-second"]
+    assert revoked_tokens(cognito_server)[2:] == ["the-second"]
     assert not CognitoLogin.objects.exists()
 
 
 def test_two_new_refresh_tokens_of_a_login_are_both_revoked(
-    client: Client, cognito: ScriptedServer, ensure_fresh: Any, thread: Any
+    client: Client, cognito_server: ScriptedServer, ensure_fresh: Any, thread: Any
 ) -> None:
     sign_in(client, refresh_token="the-first", scope=ADMIN_SCOPE, exp=int(time.time()) + 1)
     login = store.load_login(client.session)
     time.sleep(1.1)  # GlobalSignOut needs a valid access token: it is refreshed
     ending = SignOut(thread, lambda: sessions.sign_out_everywhere(login.cognito_user.user))
-    cognito.script(
+    cognito_server.script(
         replace(token_response(refresh_token="the-second"), before=ending),
         token_response(refresh_token="the-third"),
         GLOBAL_SIGN_OUT_REFUSED,
@@ -122,18 +109,18 @@ def test_two_new_refresh_tokens_of_a_login_are_both_revoked(
     with pytest.raises(SignInError, match="ended"):
         ensure_fresh(login)
     ending.finish()
-    assert revoked_tokens(cognito) == ["the-third", "the-second"]
+    assert revoked_tokens(cognito_server) == ["the-third", "the-second"]
     assert retry_revocations() == (2, 0, 0)
-    assert sorted(revoked_tokens(cognito)[2:]) == ["the-second", "the-third"]
+    assert sorted(revoked_tokens(cognito_server)[2:]) == ["the-second", "the-third"]
 
 
 def test_sign_out_that_was_not_stored_revokes_refreshed_tokens(
-    client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    client: Client, cognito_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = create_login(client, ends_in=30)
 
     def fail(*_: Any) -> Any:
-        cognito.script(token_response(refresh_token="the-second"), Answer())
+        cognito_server.script(token_response(refresh_token="the-second"), Answer())
         refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get(pk=login.pk))
         raise DatabaseError
 
@@ -143,11 +130,11 @@ def test_sign_out_that_was_not_stored_revokes_refreshed_tokens(
     assert username_at(client) == "nobody"
     assert not CognitoLogin.objects.active().exists()
     assert retry_revocations() == (1, 0, 0)
-    assert revoked_tokens(cognito) == ["a-refresh-token", "the-second"]
+    assert revoked_tokens(cognito_server) == ["a-refresh-token", "the-second"]
 
 
 def test_database_error_after_a_sign_out_revokes_the_new_token(
-    client: Client, cognito: ScriptedServer, ensure_fresh: Any, thread: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, cognito_server: ScriptedServer, ensure_fresh: Any, thread: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
         raise DatabaseError("the user could not be written")
@@ -155,10 +142,10 @@ def test_database_error_after_a_sign_out_revokes_the_new_token(
     login = create_login(client, ends_in=30)
     monkeypatch.setattr(refresh_response, "get_or_create_user", fail)
     new_tokens = token_response(refresh_token="the-second")
-    cognito.script(
+    cognito_server.script(
         replace(new_tokens, before=lambda: thread(lambda: sessions.revoke_login(login)).result(20)), Answer()
     )
     with pytest.raises(DatabaseError, match="could not be written"):
         ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
-    assert revoked_tokens(cognito) == ["a-refresh-token", "the-second"]
+    assert revoked_tokens(cognito_server) == ["a-refresh-token", "the-second"]
     assert not CognitoLogin.objects.exists()

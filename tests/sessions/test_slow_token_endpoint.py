@@ -50,11 +50,6 @@ SHORT_SECONDS = 0.3
 LEASE_SECONDS = 20  # the default of TOKEN_TIMEOUT_SECONDS, and 5
 
 
-@pytest.fixture(params=["sync", "async"])
-def ensure_fresh(request: pytest.FixtureRequest) -> EnsureFresh:
-    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
-
-
 def reload_login(login: CognitoLogin) -> CognitoLogin:
     """Return the login as stored in the database."""
     return CognitoLogin.objects.select_related("cognito_user").get(pk=login.pk)

@@ -53,11 +53,6 @@ EnsureFresh = Callable[[CognitoLogin], CognitoLogin]
 MARGIN_SECONDS = 60  # the default of REFRESH_MARGIN_SECONDS
 
 
-@pytest.fixture(params=["sync", "async"])
-def ensure_fresh(request: pytest.FixtureRequest) -> EnsureFresh:
-    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
-
-
 @pytest.fixture
 def threads() -> Iterator[Callable[..., "Future[Any]"]]:
     """Yield a function that calls another one in a thread with its own database connection."""

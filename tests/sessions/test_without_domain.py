@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.test import Client
 from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
@@ -25,11 +24,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"
 WRONG_SECRET = ("NotAuthorizedException", "Unable to verify secret for client")
 REVOKED = ("NotAuthorizedException", "Refresh Token has been revoked")
 ADMIN_SCOPE = "aws.cognito.signin.user.admin"
-
-
-@pytest.fixture(params=["sync", "async"])
-def ensure_fresh(request: pytest.FixtureRequest) -> Callable[[CognitoLogin], CognitoLogin]:
-    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
 
 
 @pytest.fixture

@@ -71,9 +71,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if is_core_measured and not item.nodeid.startswith(_COVER_CORE):
             item.add_marker("no_cover")
     without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
-    excluded = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
+    excluded = {item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))}
     if excluded:
-        config.hook.pytest_deselected(items=excluded)
+        config.hook.pytest_deselected(items=list(excluded))
         items[:] = [item for item in items if item not in excluded]
 
 

@@ -69,7 +69,7 @@ def join_refresh(attempt: Attempt) -> Attempt:
 
 def _acquire_within(limit: RefreshLimit, login: CognitoLogin) -> CognitoLogin | None:
     """Return the login with a lease, which then counts for the limit; None if the limit or `acquire_lease` refuses."""
-    if not limit.enter(login.pk):
+    if not limit.enter(login.pk, login.cognito_user_id):
         return None
     leased_login = None
     try:

@@ -25,33 +25,41 @@ _FAILING_SECONDS = 60.0  # after the pause: by then Cognito may respond again, a
 @dataclass(frozen=True, slots=True, eq=False)
 class _Start:
     at: float
+    link_id: Any = None
 
 
 class RefreshLimit:
     """The refreshes of one user pool that this process is waiting for.
 
-    At most MAX_REFRESHES requests refresh a login at a time. Others wait for them, but only half as many if a refresh
-    takes longer than a second. After an attempt without a response there is a pause as long as the attempt; until
-    Cognito responds again, for a minute at most, one request refreshes a login at a time, and no other waits. Safe with
-    threads and forks without a lock: each method of a dict is atomic, and a refresh that never ends, in a forked child
-    for example, does not count after its lease has expired.
+    At most MAX_REFRESHES requests refresh a login at a time, at most half of them (one, if that is less) the logins of
+    one `CognitoUser`: a user with many logins does not stop the refreshes of all others. Other requests wait for them,
+    but only half as many if a refresh takes longer than a second. After an attempt without a response there is a pause
+    as long as the attempt; until Cognito responds again, for a minute at most, one request refreshes a login at a time,
+    and no other waits. Safe with threads and forks without a lock: each method of a dict is atomic, and a refresh that
+    never ends, in a forked child for example, does not count after its lease has expired.
     """
 
     def __init__(self, settings: CognitoSettings, *, now: Callable[[], float] = time.monotonic) -> None:
         self._max_refreshes = settings.max_refreshes
+        self._half = max(settings.max_refreshes // 2, 1)
         self._lease_seconds = settings.refresh_lease_seconds
         self._now = now
         self._refreshes: dict[Any, _Start] = {}  # by login id
         self._waiting: dict[object, _Start] = {}  # by attempt
         self._retry_at = self._failing_until = now()  # in the future if Cognito has not responded to the last refresh
 
-    def enter(self, login_id: Any) -> bool:
-        """Return whether this request may refresh the login; then it must call `end` or `withdraw`."""
-        start = _Start(self._now())
+    def enter(self, login_id: Any, link_id: Any) -> bool:
+        """Return whether this request may refresh the login of a `CognitoUser`, the link `link_id`.
+
+        If it may, it must call `end` or `withdraw`.
+        """
+        start = _Start(self._now(), link_id)
         _discard(self._refreshes, start.at - self._lease_seconds)
         if start.at < self._retry_at or self._refreshes.setdefault(login_id, start) is not start:
             return False
-        if len(self._refreshes) > (1 if start.at < self._failing_until else self._max_refreshes):
+        links = [refresh.link_id for refresh in self._refreshes.copy().values()]
+        max_refreshes = 1 if start.at < self._failing_until else self._max_refreshes
+        if len(links) > max_refreshes or links.count(link_id) > self._half:
             self.withdraw(login_id)
             return False
         return True
@@ -80,7 +88,7 @@ class RefreshLimit:
         _discard(self._waiting, start.at - WAIT_SECONDS)
         is_slow = any(refresh.at <= start.at - _SLOW_SECONDS for refresh in self._refreshes.copy().values())
         is_failing = start.at < self._failing_until
-        if is_failing or (is_slow and len(self._waiting) >= max(self._max_refreshes // 2, 1)):
+        if is_failing or (is_slow and len(self._waiting) >= self._half):
             return False
         self._waiting[attempt] = start
         return True
