@@ -7,17 +7,35 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.db.models.signals import m2m_changed
 from django.test.utils import CaptureQueriesContext
-from django.urls import get_script_prefix, set_script_prefix
+from django.urls import get_script_prefix, set_script_prefix, set_urlconf
 from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.revocation_list import start_new_namespace
 
 from .scenarios.users import GROUPS, token
+
+
+@pytest.fixture(autouse=True)
+def _django_set_urlconf(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Use the URLs of the marker `urls`, with the resolvers of earlier tests.
+
+    The fixture of pytest-django with this name discards all resolvers before and after each test, and building them
+    takes longer than most tests.
+    """
+    marker, urlconf = request.node.get_closest_marker("urls"), django_settings.ROOT_URLCONF
+    if marker is not None:
+        django_settings.ROOT_URLCONF = marker.args[0]
+        set_urlconf(None)
+    yield
+    if marker is not None:
+        django_settings.ROOT_URLCONF = urlconf
+        set_urlconf(None)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from . import connections, real_parts
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 # The tests that cover `core`, which `tox run -e py` measures: tracing takes half as long again. `tox run -e coverage`
-# traces all tests.
+# traces all tests. The marker `no_cover` of pytest-cov pauses the measurement for each test, which takes longer.
 _CORE_PACKAGE = "django_cognito.core"
 _COVER_CORE = (
     "tests/aws/test_forks.py",
@@ -64,17 +64,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect the tests that `--without` or `--only` excludes. They are not skips, so they do not fail under CI=true.
 
     Tests for another database than that of the run are deselected too: each database has its own run.
-    If the coverage of `core` alone is measured, only the tests of `_COVER_CORE` are traced.
     """
-    is_core_measured = config.getoption("cov_source", None) == [_CORE_PACKAGE]
-    for item in items:
-        if is_core_measured and not item.nodeid.startswith(_COVER_CORE):
-            item.add_marker("no_cover")
     without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
     excluded = {item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))}
     if excluded:
         config.hook.pytest_deselected(items=list(excluded))
         items[:] = [item for item in items if item not in excluded]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """If the coverage of `core` alone is measured, trace only the tests of `_COVER_CORE`."""
+    if item.config.getoption("cov_source", None) == [_CORE_PACKAGE]:
+        _trace(item.config, item.nodeid.startswith(_COVER_CORE))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave the measurement as pytest-cov started it."""
+    if session.config.getoption("cov_source", None) == [_CORE_PACKAGE]:
+        _trace(session.config, True)
+
+
+def _trace(config: pytest.Config, is_traced: bool) -> None:
+    controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if controller is not None and controller.started != is_traced:  # none in the process that distributes the tests
+        (controller.resume if is_traced else controller.pause)()
 
 
 def _parts_of(item: pytest.Item) -> set[str]:
