@@ -602,8 +602,9 @@ def test_eight_concurrent_refreshes_send_one_request(
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_after_expiry_wait_for_the_refresh(
-    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any, cognito: Any
 ) -> None:
+    cognito(MAX_REFRESHES=100)  # all requests may wait, also if the computer takes a second for them
     login, gate = create_login(client, ends_in=-1), Gate()
     token_endpoint.script(replace(token_response(), before=gate))
     runs = [threads(ensure_fresh, reload_login(login)) for _ in range(4)]
@@ -614,8 +615,9 @@ def test_concurrent_requests_after_expiry_wait_for_the_refresh(
 
 @pytest.mark.django_db(transaction=True)
 def test_waiting_requests_end_with_a_refused_refresh(
-    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any, cognito: Any
 ) -> None:
+    cognito(MAX_REFRESHES=100)  # all requests may wait, also if the computer takes a second for them
     login, gate = create_login(client, ends_in=-1), Gate()
     token_endpoint.script(replace(refusal(), before=gate))
     runs = [threads(ensure_fresh, reload_login(login)) for _ in range(3)]
