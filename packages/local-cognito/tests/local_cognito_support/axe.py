@@ -6,8 +6,10 @@ The script is installed from npm once per run into a temporary folder; tests tha
 It is evaluated via the browser's debugging protocol: a page's Content-Security-Policy does not block it.
 """
 
+import os
 import subprocess
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,18 @@ def _line(violation: dict[str, Any]) -> str:
 
 @cache
 def _source() -> str:
-    folder = Path(tempfile.mkdtemp(prefix="axe-core-"))
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(["npm", "install", *options, "--prefix", str(folder), PACKAGE], check=True, timeout=120)
-    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    # The processes of one run share the folder: the first one installs the package, the others wait for it.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    folder = Path(tempfile.gettempdir()) / f"axe-core-{run}"
+    script = folder / "axe.min.js"
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        deadline = time.monotonic() + 120
+        while not script.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+    else:
+        options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        subprocess.run(["npm", "install", *options, "--prefix", str(folder), PACKAGE], check=True, timeout=120)
+        (folder / "node_modules" / "axe-core" / "axe.min.js").rename(script)  # complete or absent
+    return script.read_text(encoding="utf-8")
