@@ -61,6 +61,12 @@ PUBLIC_NAMES = {
         "mfa_required",
         "bearer_exempt",
     ),
+    "django_cognito.mixins": (
+        "GroupRequiredMixin",
+        "ScopeRequiredMixin",
+        "RecentSignInRequiredMixin",
+        "MfaRequiredMixin",
+    ),
     "django_cognito.drf": (
         "CognitoAuthentication",
         "InGroup",

@@ -21,13 +21,13 @@ LAYERS = (
     "sessions",
     "aws",
     "web",
-    "backends middleware decorators templatetags drf",
+    "backends middleware decorators mixins templatetags drf",
     "login",
     "account native headless sync doctor datasets",
     "admin contrib urls apps management testing admin_config",
 )
 # The imports between two packages of one layer.
-PAIRS = {("apps", "admin"), ("apps", "contrib")}
+PAIRS = {("apps", "admin"), ("apps", "contrib"), ("mixins", "decorators")}
 # The layers inside a package, separated by `|`. A package that is not listed here orders itself.
 INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret published_secret token_endpoints"
@@ -39,7 +39,7 @@ INSIDE = {
     "conf": "validators | schema | default_attributes pool_urls | pool_registry | validation | loading",
     "checks": "site_parts | combinations databases deployment django_settings login pages permissions pools users"
     " | registration",
-    "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
+    "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights explanation preview",
     "users": "fields save_protection lookup rejected_tokens revocation_list | revocation claim_values"
     " | contact_claims claim_sources field_values | request_writes machine accounts unlinking"
     " | account_status adapter | link_writes | provisioning | cache linking identity_ids | authentication",

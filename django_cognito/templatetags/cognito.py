@@ -1,4 +1,4 @@
-"""`{% load cognito %}`: sign-in buttons and URLs, and the logins of the user. Must not depend on views."""
+"""`{% load cognito %}`: sign-in buttons and URLs, logins, groups and scopes of the user. Must not depend on views."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from ..authorization.rights import get_rights
 from ..conf.schema import IdentityProvider
 from ..sessions.own_logins import OwnLogin, list_logins
 from ..sessions.store import SESSION_KEY
@@ -103,6 +104,21 @@ def own_logins(context: template.Context) -> list[OwnLogin]:
     request = _request_of(context)
     is_user = isinstance(request.user, Model)
     return list_logins(request.user, request.session.get(SESSION_KEY, "")) if is_user else []
+
+
+@register.filter
+def in_group(user: Any, name: str) -> bool:
+    """Return whether `user` is in the Cognito group `name`: `{% if request.user|in_group:"editors" %}`.
+
+    At most one query for each user object. Raises CognitoUnavailableError if the groups cannot be determined.
+    """
+    return get_rights(user).in_group(name)
+
+
+@register.filter
+def has_scope(user: Any, name: str) -> bool:
+    """Return whether the token of `user` has the scope `name`: `{% if request.user|has_scope:"orders/read" %}`."""
+    return get_rights(user).has_scope(name)
 
 
 def label_of(provider: IdentityProvider) -> Any:
