@@ -6,15 +6,19 @@ grants would never be revoked.
 
 import logging
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
 
+from ..conf.loading import get_settings
 from ..conf.schema import GroupGrant
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
-from .group_mapping import Granted
+from .group_mapping import Change, Granted
+
+_MAX_SUPERUSERS = 20  # of which one must still be a superuser when its row is locked
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +46,8 @@ def apply_grants(link: CognitoUser, grants: Mapping[str, GroupGrant]) -> list[st
         now=Granted(frozenset(user_groups), getattr(user, "is_staff", False), getattr(user, "is_superuser", False)),
         other_pools=cognito_groups.combine_grants(_read_grant(row) for row in rows if row.cognito_user_id != link.pk),
     )
+    if change.superuser is False and get_settings().keep_last_superuser:
+        change = _keep_last_superuser(user, change)
     if change.add_groups:
         user.groups.add(*change.add_groups)
     if change.remove_groups:
@@ -53,6 +59,28 @@ def apply_grants(link: CognitoUser, grants: Mapping[str, GroupGrant]) -> list[st
     for name in changed:
         setattr(user, name, flags[name])
     return changed
+
+
+def _keep_last_superuser(user: Any, change: Change) -> Change:
+    """Return the change without the removal of the flags if there is no other active superuser.
+
+    Otherwise the row of another superuser is locked: of the last two, one keeps the flag.
+    """
+    model = type(user)
+    fields = {field.name for field in model._meta.concrete_fields}
+    condition = {name: True for name in ("is_superuser", "is_active") if name in fields}
+    users = model._base_manager.using(router.db_for_write(model))
+    others = users.filter(**condition).exclude(pk=user.pk).order_by("pk")
+    # By primary key: without an index on the flag, MariaDB would lock all rows that it reads.
+    pks = list(others.values_list("pk", flat=True)[:_MAX_SUPERUSERS])
+    if list(others.select_for_update().filter(pk__in=pks).values_list("pk")):
+        return change
+    logger.error(
+        "User %s keeps is_superuser, which no Cognito group grants any longer: no other active superuser is left"
+        " (KEEP_LAST_SUPERUSER). Make another user a superuser, then remove the flag.",
+        user.pk,
+    )
+    return replace(change, superuser=None, staff=change.staff or None)
 
 
 def read_grants(user: Any) -> Granted:

@@ -65,6 +65,10 @@ GRANT_VALIDATORS: Mapping[str, Validator] = {
 }
 
 
+# A source of ATTRIBUTES: the name of a claim, a dotted path, or a function of the claims.
+ClaimSource = str | Callable[[Mapping[str, Any]], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
     """An identity provider of the pool, by its name or by one of its identifiers."""
@@ -355,14 +359,18 @@ class CognitoSettings:
         " user gets",
         scope="pool",
     )
-    attributes: Mapping[str, str] = _setting(
+    attributes: Mapping[str, ClaimSource] = _setting(
         DEFAULT_ATTRIBUTES,
         Validator(
-            lambda value: isinstance(value, Mapping) and all(is_text(item) for pair in value.items() for item in pair),
-            "a dict from Django's field names to claim names",
+            lambda value: (
+                isinstance(value, Mapping)
+                and all(is_text(name) and (is_text(source) or callable(source)) for name, source in value.items())
+            ),
+            "a dict from Django's field names to claim names, dotted paths or functions",
         ),
-        "user field <- claim. A claim that a token does not contain leaves the field as it is. An access token has few"
-        " claims; the ID token of a login has the profile. An unverified `email` or `phone_number` never replaces a"
+        "user field <- claim, [dotted path or function](custom-users.md#claims-and-fields). A claim that a token does"
+        " not contain leaves the field as it is. An access token has few claims; the ID token of a login has the"
+        " profile. An unverified `email` or `phone_number` never replaces a"
         " [verified one](signing-in.md#verified-addresses)",
         scope="pool",
         shown_default='`{"email": "email", "first_name": "given_name", "last_name": "family_name"}`, without the fields'
@@ -426,6 +434,12 @@ class CognitoSettings:
         "whether every Cognito group is also a Django group of that name. With several user pools its name is"
         " `<alias>:<group>`, with the pool's first alias",
         scope="pool",
+    )
+    keep_last_superuser: bool = _setting(
+        False,
+        BOOLEAN,
+        "whether the [last active superuser](groups.md#the-last-superuser) keeps `is_superuser` and `is_staff` when the"
+        " Cognito group that granted them is removed",
     )
     scopes_to_permissions: Mapping[str, frozenset[str]] = _setting(
         {},
