@@ -25,7 +25,7 @@ def find_problems(value: Any, *, debug: bool = False) -> list[Problem]:
         return [
             Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")
         ]
-    problems = [*_check_keys(value, DECLARATIONS), *_check_values(value), *_check_grants(value.get("GROUPS"))]
+    problems = [*_check_keys(value, DECLARATIONS), *_check_values(value), *check_grants(value.get("GROUPS"))]
     if "POOLS" not in value:
         problems += _check_required(value)
     pools = value.get("POOLS")
@@ -36,7 +36,7 @@ def find_problems(value: Any, *, debug: bool = False) -> list[Problem]:
             continue
         problems += _check_keys(keys, keys_with_scope("pool", "client"), path)
         problems += _check_values(keys, path)
-        problems += _check_grants(keys.get("GROUPS"), path)
+        problems += check_grants(keys.get("GROUPS"), path)
         problems += _check_required({**value, **keys}, path)
     return problems or list(_check_combinations(value, debug))
 
@@ -61,7 +61,8 @@ def _check_values(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[P
             yield Problem("django_cognito.E004", f"{path}[{key!r}] must be {declaration.validator.expected}.", hint)
 
 
-def _check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
+def check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
+    """Yield the problems of a value of GROUPS; `parent` names the setting or file that contains it."""
     for name, grant in groups.items() if isinstance(groups, Mapping) else ():
         path = f"{parent}['GROUPS'][{name!r}]"
         if not is_text(name) or not isinstance(grant, Mapping):

@@ -1,0 +1,177 @@
+"""Explain the stored rights of a user: which Cognito group, setting and source each comes from. Writes nothing.
+
+Must not depend on tokens: the rights of a request may be of a more recent token.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.utils.functional import cached_property
+
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
+from ..models import CognitoMembership, CognitoUser
+from .group_expiry import is_expired
+from .group_mapping import get_group_permissions, groups_granting
+
+_SOURCES = {
+    "access_digest": "an access token",
+    "id_digest": "an ID token",
+    "user_info_digest": "userInfo",
+    "directory_digest": "the directory",
+}
+FLAGS = ("is_staff", "is_superuser")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkGroups:
+    """The groups of one link of a user."""
+
+    pool: str  # the alias, or the id of a pool that is not configured
+    username: str
+    sub: str
+    groups: tuple[str, ...]
+    as_of: datetime
+    source: str  # of the groups; empty if it is not stored
+    counts: bool = True  # whether GROUPS maps them
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A right that a user has, and where it comes from."""
+
+    kind: str  # "flag", "Django group" or "permission"
+    name: str
+    reasons: tuple[str, ...]
+
+
+class UserRights:
+    """The stored rights of one user. Each property makes its queries on first use, in the database of the user."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+        self._pools = get_pool_registry()
+
+    @cached_property
+    def links(self) -> list[LinkGroups]:
+        """The links of the user, in the order in which they were made."""
+        return [self._describe_link(link) for link in self._links]
+
+    @cached_property
+    def rights(self) -> list[Right]:
+        """The flags, Django groups and permissions of the user, sorted. An inactive user has none."""
+        if not self.user.is_active:
+            return []
+        permissions = self._list_permissions()
+        return [
+            *(Right("flag", name, self._explain_flag(name)) for name in FLAGS if getattr(self.user, name, False)),
+            *(Right("Django group", group.name, self._explain_group(group)) for group in self._django_groups),
+            *(Right("permission", name, tuple(permissions[name])) for name in sorted(permissions)),
+        ]
+
+    def explain_permission(self, name: str) -> list[str]:
+        """Return the reasons why the user has the permission; an empty list if the user does not have it."""
+        if not self.user.is_active:
+            return []
+        is_superuser = getattr(self.user, "is_superuser", False)
+        all_permissions = [f"is_superuser, {reason}" for reason in self._explain_flag("is_superuser")]
+        return [*(all_permissions if is_superuser else ()), *self._list_permissions().get(name, ())]
+
+    def explain_missing(self, name: str) -> list[str]:
+        """Return what prevents the permission, and what would grant it: groups of GROUPS and Django groups."""
+        reasons = [] if self.user.is_active else ["the user is inactive: no permission counts"]
+        app_label, _, codename = name.partition(".")
+        permissions = Permission.objects.filter(content_type__app_label=app_label, codename=codename)
+        if not permissions.exists():
+            reasons.append("the database has no permission of this name: is it spelled correctly, and is it migrated?")
+        reasons += [f"{link.pool}: {link.note}" for link in self.links if link.note]
+        for alias, settings in self._pools.by_alias.items():
+            names = groups_granting(name, settings)
+            reasons += [f"GROUPS grants it to the Cognito group {group!r} of {alias!r}" for group in names]
+        groups = Group.objects.filter(permissions__in=permissions).order_by("name").distinct()
+        reasons += [f"the Django group {group.name!r} has it" for group in groups]
+        return reasons or ["no Cognito group of GROUPS and no Django group has it"]
+
+    @cached_property
+    def _links(self) -> list[CognitoUser]:
+        return list(CognitoUser.objects.using(self.user._state.db).filter(user_id=self.user.pk).order_by("pk"))
+
+    @cached_property
+    def _memberships(self) -> list[CognitoMembership]:
+        rows = CognitoMembership.objects.using(self.user._state.db).select_related("cognito_user")
+        return list(rows.filter(cognito_user__user_id=self.user.pk).order_by("name"))
+
+    @cached_property
+    def _django_groups(self) -> list[Group]:
+        return list(self.user.groups.order_by("name")) if hasattr(self.user, "groups") else []
+
+    def _describe_link(self, link: CognitoUser) -> LinkGroups:
+        settings = self._pools.find(link.user_pool_id)
+        is_old = settings is not None and bool(link.groups) and is_expired(link.as_of, settings)
+        notes = {
+            "the pool is not in the settings: the groups do not count": settings is None,
+            "the groups have expired (REMEMBERED_GROUPS_SECONDS)": is_old,
+            "the user is disabled in Cognito: tokens are rejected": not link.enabled,
+            "the user is deleted in Cognito: tokens are rejected": link.gone_at is not None,
+        }
+        note = "; ".join(text for text, applies in notes.items() if applies)
+        moment = link.as_of.timestamp()
+        source = next((name for field, name in _SOURCES.items() if _get_moment(link, field) == moment), "")
+        alias = link.user_pool_id if settings is None else settings.alias
+        counts = settings is not None and not is_old
+        return LinkGroups(alias, link.username, link.sub, tuple(link.groups), link.as_of, source, counts, note)
+
+    def _explain_flag(self, name: str) -> tuple[str, ...]:
+        field = "granted_" + name.removeprefix("is_")
+        reasons = tuple(self._name_membership(row) for row in self._memberships if getattr(row, field))
+        return reasons or ("set on this site, not by a Cognito group",)
+
+    def _explain_group(self, group: Group) -> tuple[str, ...]:
+        reasons = tuple(self._name_membership(row) for row in self._memberships if group.pk in row.granted_groups)
+        return reasons or ("given on this site, not by a Cognito group",)
+
+    def _name_membership(self, row: CognitoMembership) -> str:
+        return _name_group(row.name, self._pools.find(row.cognito_user.user_pool_id), row.cognito_user.user_pool_id)
+
+    def _list_permissions(self) -> dict[str, list[str]]:
+        """Return the reasons for each permission, except that of superusers, who have all."""
+        reasons: dict[str, list[str]] = {}
+        for name, reason in (*self._list_mapped(), *self._list_own()):
+            reasons.setdefault(name, []).append(reason)
+        return reasons
+
+    def _list_mapped(self) -> Iterator[tuple[str, str]]:
+        for link, described in zip(self._links, self.links, strict=True):
+            settings = self._pools.find(link.user_pool_id)
+            if settings is None or not described.counts:
+                continue
+            for group in described.groups:
+                for name in get_group_permissions((group,), settings):
+                    yield name, f"GROUPS, {_name_group(group, settings, link.user_pool_id)}"
+
+    def _list_own(self) -> Iterator[tuple[str, str]]:
+        """Yield the permissions of the user's Django groups, and those that were given to the user directly."""
+        fields = ("content_type__app_label", "codename")
+        by_pk = {group.pk: group for group in self._django_groups}
+        rows = Permission.objects.filter(group__in=by_pk).values_list(*fields, "group__pk")
+        for app_label, codename, pk in rows if by_pk else ():
+            if pk in by_pk:
+                for reason in self._explain_group(by_pk[pk]):
+                    yield f"{app_label}.{codename}", f"Django group {by_pk[pk].name!r}, {reason}"
+        if hasattr(self.user, "user_permissions"):
+            for app_label, codename in self.user.user_permissions.values_list(*fields):
+                yield f"{app_label}.{codename}", "given to the user directly"
+
+
+def _get_moment(link: CognitoUser, digest_field: str) -> float | None:
+    """Return the moment in seconds of the source that wrote the digest; None if there is none."""
+    seconds, colon, _ = getattr(link, digest_field).partition(":")
+    return float(seconds) if colon and seconds.isdecimal() else None
+
+
+def _name_group(name: str, settings: CognitoSettings | None, user_pool_id: str) -> str:
+    return f"Cognito group {name!r} of {(user_pool_id if settings is None else settings.alias)!r}"

@@ -1,0 +1,109 @@
+"""Compute what changed GROUPS would change for each user, from the stored groups. Writes nothing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import router
+
+from ..conf.schema import CognitoSettings, GroupGrant
+from ..models import CognitoUser
+from .group_expiry import is_expired
+from .group_mapping import Change, Granted, combine_grants, diff_grants, get_grants, get_group_permissions
+
+_PAGE_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UserDifference:
+    """The rights that one link of a user would gain and lose: "permission notes.add_note", "is_staff", ..."""
+
+    user: Any
+    link: CognitoUser
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def replace_groups(settings: CognitoSettings, groups: Mapping[str, GroupGrant]) -> CognitoSettings:
+    """Return the settings with another GROUPS."""
+    changed = replace(settings, groups=groups)
+    object.__setattr__(changed, "mirror_prefix", settings.mirror_prefix)  # set by the registry
+    return changed
+
+
+def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterator[UserDifference]:
+    """Yield the difference for each link of the pool whose user would gain or lose something, by primary key.
+
+    Links whose groups have expired and inactive users are left out: they are not written. Five queries for 500 links.
+    """
+    changed = {name for name in {*before.groups, *after.groups} if before.groups.get(name) != after.groups.get(name)}
+    names = _GroupNames()
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_pool_id=before.user_pool_id)
+    has_groups = hasattr(get_user_model(), "groups")
+    related = ["user__cognito_users__memberships", *(["user__groups"] if has_groups else [])]
+    for link in links.select_related("user").prefetch_related(*related).order_by("pk").iterator(_PAGE_SIZE):
+        user: Any = link.user
+        recorded = {row.name for other in user.cognito_users.all() for row in other.memberships.all()}
+        is_affected = not changed.isdisjoint({*link.groups, *recorded})
+        if is_affected and user.is_active and not is_expired(link.as_of, before):
+            difference = _compare(link, before, after, names)
+            if difference.gained or difference.lost:
+                yield difference
+
+
+class _GroupNames:
+    """The Django groups of the site by primary key; a group that does not exist yet has a negative one."""
+
+    def __init__(self) -> None:
+        groups = Group.objects.using(router.db_for_write(Group))
+        self._names: dict[int, str] = dict(groups.values_list("pk", "name"))
+        self._pks = {name: pk for pk, name in self._names.items()}
+
+    def get_pk(self, name: str) -> int:
+        if name not in self._pks:
+            self._pks[name] = -len(self._pks) - 1
+            self._names[self._pks[name]] = name
+        return self._pks[name]
+
+    def get_name(self, pk: int) -> str:
+        return self._names.get(pk, f"with the primary key {pk}")
+
+
+def _compare(link: CognitoUser, before: CognitoSettings, after: CognitoSettings, names: _GroupNames) -> UserDifference:
+    user: Any = link.user
+    change = _plan_grants(link, after, names)
+    old, new = (get_group_permissions(tuple(link.groups), settings) for settings in (before, after))
+    gained = [f"Django group {names.get_name(pk)}" for pk in change.add_groups]
+    lost = [f"Django group {names.get_name(pk)}" for pk in change.remove_groups]
+    for flag, value in {"is_staff": change.staff, "is_superuser": change.superuser}.items():
+        if value is not None:
+            (gained if value else lost).append(flag)
+    gained += [f"permission {name}" for name in new - old]
+    lost += [f"permission {name}" for name in old - new]
+    return UserDifference(user, link, tuple(sorted(gained)), tuple(sorted(lost)))
+
+
+def _plan_grants(link: CognitoUser, settings: CognitoSettings, names: _GroupNames) -> Change:
+    """Return the changes of Django groups and flags, as `memberships.apply_grants` would write them."""
+    user: Any = link.user
+    own: dict[str, Granted] = {}
+    of_other_links: list[Granted] = []
+    for other in user.cognito_users.all():
+        for row in other.memberships.all():
+            granted = Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
+            if other.pk == link.pk:
+                own[row.name] = granted
+            else:
+                of_other_links.append(granted)
+    groups = frozenset(group.pk for group in user.groups.all()) if hasattr(user, "groups") else frozenset[int]()
+    return diff_grants(
+        {
+            name: Granted(frozenset(map(names.get_pk, grant.groups)), grant.staff, grant.superuser)
+            for name, grant in get_grants(link.groups, settings).items()
+        },
+        own,
+        now=Granted(groups, getattr(user, "is_staff", False), getattr(user, "is_superuser", False)),
+        other_pools=combine_grants(of_other_links),
+    )

@@ -1,0 +1,140 @@
+"""`manage.py cognito_rights`: explains the rights of a user, and shows what changed GROUPS would change."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+from django_cognito.authorization.explanation import UserRights
+from django_cognito.authorization.preview import list_differences, replace_groups
+from django_cognito.conf.loading import get_pool_registry
+from django_cognito.conf.schema import DECLARATIONS, CognitoSettings
+from django_cognito.conf.validation import check_grants
+from django_cognito.models import CognitoUser
+
+
+class Command(BaseCommand):
+    """Print the rights of one user with their reasons, or the differences that another GROUPS would make."""
+
+    help = (
+        "Explain each right of USER: which Cognito group, which setting and which source it comes from. With"
+        " --permission, explain why the user has one permission or not. With --groups, show what another GROUPS would"
+        " change for each user. Nothing is written."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the user and the options."""
+        parser.add_argument("user", nargs="?", metavar="USER", help="the username, or the sub or username in Cognito")
+        parser.add_argument("--permission", metavar="APP.CODENAME", help="explain this permission alone")
+        parser.add_argument("--groups", type=Path, metavar="FILE", help="a JSON file with another value of GROUPS")
+        parser.add_argument("--pool", metavar="ALIAS", help="the alias of POOLS for --groups; by default the first")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the explanation or the differences. Raise CommandError for a user, pool or file that cannot be read."""
+        if options["groups"] is not None:
+            if options["user"] or options["permission"]:
+                raise CommandError("--groups shows all users: leave out USER and --permission.")
+            return self._show_differences(options["groups"], options["pool"], options["json"])
+        if not options["user"]:
+            raise CommandError("Name a user, or a file with --groups.")
+        rights = UserRights(_find_user(options["user"]))
+        if options["permission"]:
+            return self._explain_permission(rights, options["permission"], options["json"])
+        if options["json"]:
+            return self._print_json({"links": rights.links, "rights": rights.rights})
+        self._explain(rights)
+        return None
+
+    def _explain(self, rights: UserRights) -> None:
+        user = rights.user
+        self.stdout.write(f"{user.get_username()}{'' if user.is_active else ' (inactive: no right counts)'}")
+        for link in rights.links:
+            source = f", from {link.source}" if link.source else ""
+            self.stdout.write(f"  Cognito user {link.username} of {link.pool!r} (sub {link.sub})")
+            groups = ", ".join(link.groups) or "none"
+            self.stdout.write(f"    groups: {groups}; as of {link.as_of:%Y-%m-%d %H:%M:%S} UTC{source}")
+            if link.note:
+                self.stdout.write(f"    {link.note}")
+        if not rights.links:
+            self.stdout.write("  no link to a Cognito user")
+        for right in rights.rights:
+            self.stdout.write(f"  {right.kind} {right.name}")
+            for reason in right.reasons:
+                self.stdout.write(f"    {reason}")
+
+    def _explain_permission(self, rights: UserRights, name: str, is_json: bool) -> None:
+        reasons = rights.explain_permission(name)
+        missing = [] if reasons else rights.explain_missing(name)
+        if is_json:
+            return self._print_json({"permission": name, "granted": bool(reasons), "reasons": reasons or missing})
+        self.stdout.write(f"{rights.user.get_username()} {'has' if reasons else 'does not have'} {name}:")
+        for reason in reasons or missing:
+            self.stdout.write(f"  {reason}")
+        return None
+
+    def _show_differences(self, file: Path, alias: str | None, is_json: bool) -> None:
+        settings = _find_pool(alias)
+        differences = list_differences(settings, replace_groups(settings, _read_groups(file)))
+        users = 0
+        for difference in differences:
+            users += 1
+            name, cognito_name = difference.user.get_username(), difference.link.username
+            if is_json:
+                members = {"gained": difference.gained, "lost": difference.lost}
+                self._print_json({"user": name, "cognito_username": cognito_name, **members}, indent=None)
+                continue
+            self.stdout.write(f"{name} (Cognito user {cognito_name})")
+            for text in (*(f"+ {right}" for right in difference.gained), *(f"- {right}" for right in difference.lost)):
+                self.stdout.write(f"  {text}")
+        if not is_json:
+            self.stdout.write(f"{users} user{'' if users == 1 else 's'} of {settings.alias!r} would change.")
+
+    def _print_json(self, value: Any, indent: int | None = 2) -> None:
+        def encode(item: Any) -> Any:
+            return asdict(item) if hasattr(item, "__dataclass_fields__") else DjangoJSONEncoder().default(item)
+
+        self.stdout.write(json.dumps(value, default=encode, indent=indent))
+
+
+def _find_user(name: str) -> Any:
+    """Return the user with this username, else the one whose link has this `sub` or Cognito username."""
+    model = get_user_model()
+    try:
+        return model._default_manager.get_by_natural_key(name)
+    except model.DoesNotExist:
+        links = CognitoUser.objects.select_related("user").order_by("pk")
+        for condition in ({"sub": name}, {"username": name}):
+            users = {link.user_id: link.user for link in links.filter(**condition)[:2]}
+            if len(users) == 1:
+                return next(iter(users.values()))
+            if users:
+                raise CommandError(f"Several users have the Cognito username {name!r}: give the sub.") from None
+    raise CommandError(f"There is no user {name!r}: give a username, or the sub or username in Cognito.")
+
+
+def _find_pool(alias: str | None) -> CognitoSettings:
+    pools = get_pool_registry()
+    if alias is None:
+        return pools.first
+    if alias not in pools.by_alias:
+        raise CommandError(f"POOLS has no alias {alias!r}; it has {', '.join(pools.by_alias)}.")
+    return pools.by_alias[alias]
+
+
+def _read_groups(file: Path) -> Any:
+    """Return GROUPS of a JSON file. Raises CommandError if it is not valid, with the messages of the system checks."""
+    try:
+        value = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{file} cannot be read as JSON: {error}") from error
+    declaration = DECLARATIONS["GROUPS"]
+    if not declaration.validator.is_valid(value):
+        raise CommandError(f"{file} must contain {declaration.validator.expected}.")
+    if problems := list(check_grants(value, str(file))):
+        raise CommandError(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
+    return declaration.convert(value)
