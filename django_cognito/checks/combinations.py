@@ -73,7 +73,9 @@ def _check_scopes(alias: CognitoSettings) -> Iterator[checks.CheckMessage]:
     # With `openid` alone, an ID token has all attributes; with more of these scopes, only theirs.
     if not alias.domain or {"email", "phone", "profile"}.isdisjoint(alias.scopes):
         return
-    claims = {claim: f"ATTRIBUTES[{name!r}]" for name, claim in alias.attributes.items()}
+    sources = {name: source for name, source in alias.attributes.items() if isinstance(source, str)}
+    # Of a dotted path, the claim is the first part.
+    claims = {source.partition(".")[0]: f"ATTRIBUTES[{name!r}]" for name, source in sources.items()}
     claims |= {
         alias.username: "USERNAME",
         **({"email": "LINK_BY_VERIFIED_EMAIL"} if alias.link_by_verified_email else {}),

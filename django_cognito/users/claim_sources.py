@@ -253,4 +253,9 @@ def _hash_settings(settings: CognitoSettings) -> str:
     grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
     options: list[Any] = [settings.mirror_groups and (settings.mirror_prefix or True), settings.groups_claim]
     options += [settings.user_adapter, get_other_claims(settings)] if settings.user_adapter else []
-    return _hash_json([grants, *options, dict(settings.attributes)])
+    # A function by its name: when its code changes, the values that it returns count.
+    attributes = {
+        name: source if isinstance(source, str) else f"{source.__module__}.{getattr(source, '__qualname__', '')}"
+        for name, source in settings.attributes.items()
+    }
+    return _hash_json([grants, *options, attributes])

@@ -1,23 +1,65 @@
 """Read the values of claims: those of Django fields, usernames, and whether Cognito verified them. No I/O."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from django.utils.module_loading import import_string
 
-from ..conf.schema import CognitoSettings
+from ..conf.schema import ClaimSource, CognitoSettings
 from .fields import CONTACT_CLAIMS
 
 # The values of USERNAME that every token contains: a user never has a placeholder for them.
 ALWAYS_PRESENT_NAMES = ("username", "sub")
 
+logger = logging.getLogger(__name__)
+
 
 def map_claims(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
     """Return the claims that are present, as `claim_sources.Source.attributes` has them."""
-    names = {**settings.attributes, **{f"claim:{name}": name for name in get_other_claims(settings)}}
-    return copy_claims({name: claims[claim] for name, claim in names.items() if claims.get(claim) is not None})
+    values = {name: read_source(source, claims) for name, source in settings.attributes.items()}
+    values |= {f"claim:{name}": claims.get(name) for name in get_other_claims(settings)}
+    return copy_claims({name: value for name, value in values.items() if value is not None})
+
+
+def read_source(source: ClaimSource, claims: Mapping[str, Any]) -> Any:
+    """Return the value of a source of ATTRIBUTES: a claim, a dotted path or a function. None if it is absent.
+
+    A claim of exactly that name comes first: names of custom claims may contain dots. In a path, a number is an index
+    of a list, and a string that contains a JSON object or list is read as such: attributes of the directory are
+    strings. An error of a function is logged with its name and raised.
+    """
+    if not isinstance(source, str):
+        try:
+            return source(claims)
+        except Exception as error:
+            # Only the type: the message of an error may contain claims.
+            name = getattr(source, "__qualname__", type(source).__qualname__)
+            logger.error("the function %s of ATTRIBUTES raised %s", name, type(error).__name__)  # noqa: TRY400
+            raise
+    if source in claims or "." not in source:
+        return claims.get(source)
+    value: Any = claims
+    for member in source.split("."):
+        if isinstance(value, str):
+            value = _read_json(value)
+        if isinstance(value, Mapping):
+            value = value.get(member)
+        elif isinstance(value, Sequence) and not isinstance(value, str) and member.isdecimal():
+            value = value[int(member)] if int(member) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _read_json(text: str) -> Any:
+    """Return the JSON object or list in `text`; None if there is none."""
+    try:
+        return json.loads(text) if text[:1] in ("{", "[") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def copy_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +87,8 @@ def read_verified(
     The claim is a boolean in ID tokens; the strings "true" and "false" in userInfo, in the directory and from
     identity providers.
     """
-    proofs = {name: CONTACT_CLAIMS.get(settings.attributes.get(name, "")) for name in attributes}
+    sources = {name: settings.attributes.get(name) for name in attributes}
+    proofs = {name: CONTACT_CLAIMS.get(source) for name, source in sources.items() if isinstance(source, str)}
     return {name: claims.get(by) is True or claims.get(by) == "true" for name, by in proofs.items() if by is not None}
 
 

@@ -1,12 +1,15 @@
 """Set the fields of a user from mapped claims, if the fields accept the values. Must not save or depend on tokens."""
 
+import json
 import logging
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.core.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ValidationError
 from django.db import router
-from django.db.models import BooleanField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
+from django.db.models import BooleanField, DateTimeField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
 
 # The claims that Cognito verifies, and the claim with the result: AWS developer guide, "User attributes".
 CONTACT_CLAIMS = {"email": "email_verified", "phone_number": "phone_number_verified"}
@@ -121,9 +124,14 @@ def requires_unique_value(user: Any, field: "Field[Any, Any]") -> bool:
 def _clean_value(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
     if isinstance(value, dict | list) and not isinstance(field, JSONField):
         raise ValidationError("a text field would store the repr of the value")
+    # Cognito's attributes are strings, and so are the booleans in userInfo.
     if isinstance(field, BooleanField) and isinstance(value, str):
-        # Cognito's attributes are strings, and so are the booleans in userInfo.
         value = _TRUTH.get(value.lower(), value)
+    elif isinstance(field, DateTimeField):
+        value = _read_numeric_date(value)
+    elif isinstance(field, JSONField) and isinstance(value, str) and value[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
     if isinstance(value, str):
         email = get_email_field(user)
         value = normalize_email(user, value) if email is not None and field.name == email.name else value
@@ -131,4 +139,22 @@ def _clean_value(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
     # A truncated email address may be the address of another user.
     if isinstance(value, str) and field.max_length and not isinstance(field, EmailField | URLField):
         value = value[: field.max_length]
-    return field.clean(value, user)
+    try:
+        return field.clean(value, user)
+    except (TypeError, ValueError, OverflowError) as error:
+        # Django expects the values of forms: a date field raises TypeError for a number, an integer for infinity.
+        raise ValidationError("not a value of the field's type") from error
+
+
+def _read_numeric_date(value: Any) -> Any:
+    """Return the datetime of a NumericDate (RFC 7519 2), which an attribute has as a string; other values as they are.
+
+    `updated_at` is one.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and value.isdecimal()):
+        return value
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValidationError("not a moment") from error

@@ -1,5 +1,7 @@
 """Mapped claims are written to fields if they are valid. The models of these tests have no tables."""
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -74,6 +76,24 @@ def test_requires_unique_value_by_field_and_constraints(field, constraints, expe
         (models.JSONField(), {"a": [1]}, {"a": [1]}),
         (models.IntegerField(), "7", 7),
         (models.UUIDField(), "no uuid", None),
+        (models.DecimalField(max_digits=6, decimal_places=2), "12.50", Decimal("12.50")),
+        (models.FloatField(), "1.5", 1.5),
+        (models.DateField(), "1815-12-10", date(1815, 12, 10)),
+        (models.DateField(), "10.12.1815", None),
+        (models.DateTimeField(), "2026-11-30T09:00:00+01:00", datetime(2026, 11, 30, 8, tzinfo=UTC)),
+        (models.DateTimeField(), 1_796_000_000, datetime(2026, 11, 30, 0, 53, 20, tzinfo=UTC)),
+        (models.DateTimeField(), "1796000000", datetime(2026, 11, 30, 0, 53, 20, tzinfo=UTC)),
+        (models.DateTimeField(), "9" * 40, None),
+        (models.DateTimeField(), True, None),
+        (models.DateField(), 12, None),
+        (models.TimeField(), 12, None),
+        (models.DurationField(), True, None),
+        (models.IntegerField(), float("inf"), None),
+        (models.JSONField(), '{"a": [1]}', {"a": [1]}),
+        (models.JSONField(), '["a"]', ["a"]),
+        (models.JSONField(), '{"a": ', '{"a": '),
+        (models.JSONField(), "[" * 100_000, "[" * 100_000),
+        (models.JSONField(), "12", "12"),
     ],
 )
 def test_valid_claim_is_written_to_its_field(field, value, expected) -> None:
