@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"
 
 FaultContext = Callable[[str], AbstractContextManager[None]]
 BAIT = ("http://169.254.169.254/latest/meta-data/", "https://attacker.invalid/oauth2/token", "file:///etc/passwd")
+REDIRECTS = [*((status, BAIT[0]) for status in (301, 302, 303, 307, 308)), *((307, bait) for bait in BAIT[1:])]
 # Steps in place of the token endpoint's response; those of FI-15 and FI-16 would last forever.
 OUTAGES: dict[str, Callable[[], Step]] = {
     "FI-01 reset": Reset,
@@ -47,11 +48,7 @@ OUTAGES: dict[str, Callable[[], Step]] = {
     **{f"FI-14 {name}": make for name, make in FLOODS.items()},
     **{f"FI-15 {name}": partial(lambda step: step, step) for name, step in DRIPS.items()},
     "FI-16 silence": Silence,
-    **{
-        f"FI-18 {status} to {bait}": partial(Answer, status, headers={"location": bait})
-        for status in (301, 302, 303, 307, 308)
-        for bait in BAIT
-    },
+    **{f"FI-18 {status} to {bait}": partial(Answer, status, headers={"location": bait}) for status, bait in REDIRECTS},
 }
 EACH_KIND = pytest.mark.parametrize("kind", sorted({name.partition(" ")[0] for name in OUTAGES}))
 REFUSALS: dict[str, tuple[Step, str]] = {
