@@ -3,6 +3,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import product
 from typing import Any
 
 import asgiref.sync
@@ -22,6 +23,7 @@ from django_cognito.middleware import CognitoMiddleware
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from tests.support.cases import cases
 from tests.support.error_reports import report_of
 
 pytestmark = [
@@ -30,7 +32,8 @@ pytestmark = [
     pytest.mark.usefixtures("cognito_keys"),
 ]
 
-EACH_VIEW = pytest.mark.parametrize("url", ["/who/", "/who/class/", "/who/async/"])
+VIEWS = ("/who/", "/who/class/", "/who/async/")
+EACH_VIEW = pytest.mark.parametrize("url", VIEWS)
 EACH_EXEMPT_VIEW = pytest.mark.parametrize("url", ["/exempt/", "/exempt/class/", "/exempt/async/"])
 COGNITO = "django_cognito.middleware.CognitoMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
@@ -104,17 +107,17 @@ def test_bearer_token_authenticates_its_user(client_class: Callable[[], Any], ur
     assert answer.content == b"alice"
 
 
-@EACH_VIEW
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
-@pytest.mark.parametrize("raw", ["bad", "", "é", "a\x00b"])
-def test_invalid_bearer_token_is_401(client_class: Callable[[], Any], url: str, raw: str) -> None:
-    client, headers = client_class(), bearer(raw)
-    answer = (
-        get_async(client, url, headers=headers) if isinstance(client, AsyncClient) else client.get(url, headers=headers)
-    )
-    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
-    assert answer["Cache-Control"] == "no-store"
-    assert set(answer.json()) == {"detail", "code", "login_url"}
+def test_invalid_bearer_token_is_401(client_class: Callable[[], Any]) -> None:
+    with cases() as case:
+        for url, raw in product(VIEWS, ("bad", "", "é", "a\x00b")):
+            with case(f"{raw!r} at {url}"):
+                client, headers = client_class(), bearer(raw)
+                get = partial(get_async, client) if isinstance(client, AsyncClient) else client.get
+                answer = get(url, headers=headers)
+                assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
+                assert answer["Cache-Control"] == "no-store"
+                assert set(answer.json()) == {"detail", "code", "login_url"}
 
 
 @pytest.mark.defends("RP-23")
@@ -231,19 +234,22 @@ def test_id_token_of_the_same_sign_in_is_accepted(client_class: Callable[[], Any
     assert get_user_model().objects.get().first_name == "Alice"
 
 
-@EACH_VIEW
 @pytest.mark.parametrize("client_class", [Client, AsyncClient])
-@pytest.mark.parametrize(("id_token", "code"), SOME_BAD_ID_TOKENS.values(), ids=SOME_BAD_ID_TOKENS)
-def test_id_token_of_another_sign_in_is_401(
-    client_class: Callable[[], Any], url: str, id_token: Callable[[], str], code: str
-) -> None:
-    client, headers = client_class(), with_id_token(make_token(), id_token())
-    answer = (
-        get_async(client, url, headers=headers) if isinstance(client, AsyncClient) else client.get(url, headers=headers)
-    )
-    assert (answer.status_code, answer.json()["code"]) == (401, code)
-    assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert not get_user_model().objects.exists()
+def test_id_token_of_another_sign_in_is_401(client_class: Callable[[], Any]) -> None:
+    """Each token at a view of the client's own kind, and one token at each other view."""
+    own_url = "/who/async/" if client_class is AsyncClient else "/who/"
+    attempts = [(own_url, name) for name in SOME_BAD_ID_TOKENS]
+    attempts += [(url, "another sign-in's") for url in VIEWS if url != own_url]
+    with cases() as case:
+        for url, name in attempts:
+            id_token, code = SOME_BAD_ID_TOKENS[name]
+            with case(f"{name} at {url}"):
+                client, headers = client_class(), with_id_token(make_token(), id_token())
+                get = partial(get_async, client) if isinstance(client, AsyncClient) else client.get
+                answer = get(url, headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (401, code)
+                assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+                assert not get_user_model().objects.exists()
 
 
 @EACH_VIEW

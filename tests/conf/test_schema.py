@@ -23,6 +23,7 @@ from django_cognito.conf.validators import (
     Validator,
     is_text_list,
 )
+from tests.support.cases import cases
 
 REQUIRED = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
 MISTAKE = "COGNITO missing; unknown key; wrong type; None from an unset environment variable"
@@ -196,12 +197,14 @@ def test_every_setting_has_a_validator() -> None:
     assert not VALIDATORS.keys() & RANGES.keys()
 
 
-@pytest.mark.parametrize(("key", "validator"), VALIDATORS.items())
-def test_setting_has_the_validator_for_its_values(key: str, validator: Validator | str) -> None:
-    if isinstance(validator, str):
-        assert DECLARATIONS[key].validator.expected == validator
-    else:
-        assert DECLARATIONS[key].validator is validator
+def test_setting_has_the_validator_for_its_values() -> None:
+    with cases() as case:
+        for key, validator in VALIDATORS.items():
+            with case(key):
+                if isinstance(validator, str):
+                    assert DECLARATIONS[key].validator.expected == validator
+                else:
+                    assert DECLARATIONS[key].validator is validator
 
 
 @pytest.mark.parametrize(("key", "value_range"), RANGES.items())
@@ -228,11 +231,13 @@ def test_choice_setting_accepts_its_choices_only(key: str, values: tuple[str, ..
     assert not any(map(is_valid, ("Reject", "userInfo", "", None, True, list(values))))
 
 
-@pytest.mark.parametrize(("key", "value"), [*((key, object()) for key in DECLARATIONS), ("POOLS", {})])
-def test_invalid_value_is_a_problem_with_the_expected_value(key: str, value: object) -> None:
-    (problem,) = find_problems({**REQUIRED, key: value})
-    assert problem.id == "django_cognito.E004"
-    assert problem.message.startswith(f"COGNITO[{key!r}] must be {DECLARATIONS[key].validator.expected}")
+def test_invalid_value_is_a_problem_with_the_expected_value() -> None:
+    with cases() as case:
+        for key, value in [*((key, object()) for key in DECLARATIONS), ("POOLS", {})]:
+            with case(f"{key} {value}"):
+                (problem,) = find_problems({**REQUIRED, key: value})
+                assert problem.id == "django_cognito.E004"
+                assert problem.message.startswith(f"COGNITO[{key!r}] must be {DECLARATIONS[key].validator.expected}")
 
 
 ALL_SETTINGS: dict[str, Any] = {

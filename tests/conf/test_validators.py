@@ -143,19 +143,14 @@ VALUES: list[tuple[str, Validator, list[Any], list[Any]]] = [
 ]
 
 
-def _params(column: int) -> list[Any]:
-    return [
-        pytest.param(row[1], value, id=f"{row[0]}-{position}")
-        for row in VALUES
-        for position, value in enumerate(row[column])
-    ]
+def _wrong_results(column: int, expected: bool) -> list[tuple[str, Any]]:
+    """Return the values of a column for which the validator of their row does not return `expected`."""
+    return [(row[0], value) for row in VALUES for value in row[column] if row[1].is_valid(value) is not expected]
 
 
-@pytest.mark.parametrize(("validator", "value"), _params(2))
-def test_validator_accepts_value(validator: Validator, value: Any) -> None:
-    assert validator.is_valid(value) is True
+def test_validator_accepts_value() -> None:
+    assert _wrong_results(2, True) == []
 
 
-@pytest.mark.parametrize(("validator", "value"), _params(3))
-def test_validator_refuses_value(validator: Validator, value: Any) -> None:
-    assert validator.is_valid(value) is False
+def test_validator_refuses_value() -> None:
+    assert _wrong_results(3, False) == []

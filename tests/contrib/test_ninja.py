@@ -1,6 +1,7 @@
 import logging
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import asgiref.sync
@@ -16,6 +17,7 @@ from django_cognito.contrib.ninja import CognitoBearer, CognitoSession
 from django_cognito.factories import discard_instances
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from tests.support.cases import cases
 
 from .ninja_site import api
 
@@ -63,16 +65,14 @@ def carol() -> Client:
 
 
 @pytest.mark.defends("RP-23")
-@METHODS
-@BOTH_ORDERS
-@pytest.mark.parametrize("raw", ["bad", "a.b.c"])
-def test_invalid_token_with_a_session_cookie_is_401_and_anonymous(
-    call: Call, carol: Client, name: str, method: str, raw: str
-) -> None:
-    answer = call(carol, name, method, headers=bearer(raw))
-    assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")
-    assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert "carol" not in answer.content.decode()
+def test_invalid_token_with_a_session_cookie_is_401_and_anonymous(call: Call, carol: Client) -> None:
+    with cases() as case:
+        for name, method, raw in product(("bearer-first", "session-first"), ("get", "post"), ("bad", "a.b.c")):
+            with case(f"{raw} to {method} of {name}"):
+                answer = call(carol, name, method, headers=bearer(raw))
+                assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")
+                assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+                assert "carol" not in answer.content.decode()
 
 
 @pytest.mark.defends("RP-23")
@@ -119,12 +119,12 @@ def behind_load_balancer(cognito: Any) -> dict[str, str]:
 
 @pytest.mark.defends("RP-23")
 @pytest.mark.usefixtures("with_or_without_middleware")
-@pytest.mark.parametrize("name", ["bearer", "bearer-first", "session-first"])
-def test_load_balancer_post_without_csrf_token_is_403(
-    call: Call, behind_load_balancer: dict[str, str], name: str
-) -> None:
-    answer = call(Client(enforce_csrf_checks=True), name, "post", headers=behind_load_balancer)
-    assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+def test_load_balancer_post_without_csrf_token_is_403(call: Call, behind_load_balancer: dict[str, str]) -> None:
+    with cases() as case:
+        for name in ("bearer", "bearer-first", "session-first"):
+            with case(name):
+                answer = call(Client(enforce_csrf_checks=True), name, "post", headers=behind_load_balancer)
+                assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
 
 
 @pytest.mark.usefixtures("with_or_without_middleware")
@@ -196,60 +196,65 @@ def test_repeated_token_makes_one_query(client: Client, django_assert_num_querie
         client.get("/bearer/", headers=headers)
 
 
-@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc"])
 @pytest.mark.usefixtures("with_or_without_middleware")
 def test_another_authorization_scheme_is_anonymous(
-    call: Call, client: Client, header: str, settings: Any, caplog: pytest.LogCaptureFixture
+    call: Call, client: Client, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.DEBUG = True  # Ninja's own HttpBearer then logs the header
-    answer = call(client, "bearer", headers={"authorization": header})
-    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
-    assert answer.json()["code"] == "not_authenticated"
-    assert header.split()[-1] not in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("claims", "code"),
-    [
-        ({"exp": int(time.time()) - 60}, "token_expired"),
-        ({"client_id": "another"}, "wrong_client"),
-        ({"token_use": "id"}, "wrong_token_use"),
-    ],
-)
-@pytest.mark.usefixtures("with_or_without_middleware")
-def test_rejected_token_has_its_error_code(call: Call, client: Client, claims: dict[str, Any], code: str) -> None:
-    answer = call(client, "bearer", headers=bearer(make_token(**claims)))
-    assert (answer.status_code, answer.json()["code"]) == (401, code)
-    assert (answer["WWW-Authenticate"], answer["Cache-Control"]) == ('Bearer error="invalid_token"', "no-store")
-    assert set(answer.json()) == {"detail", "code"}
+    with cases() as case:
+        for header in ("Basic YTpi", "Token abc", "Bearerabc"):
+            with case(header):
+                answer = call(client, "bearer", headers={"authorization": header})
+                assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+                assert answer.json()["code"] == "not_authenticated"
+                assert header.split()[-1] not in caplog.text
 
 
 @pytest.mark.usefixtures("with_or_without_middleware")
-@pytest.mark.parametrize(("id_token", "code"), SOME_BAD_ID_TOKENS.values(), ids=SOME_BAD_ID_TOKENS)
-def test_id_token_of_another_sign_in_is_401(call: Call, client: Client, id_token: Any, code: str) -> None:
-    answer = call(client, "bearer", headers=with_id_token(make_token(), id_token()))
-    assert (answer.status_code, answer.json()["code"]) == (401, code)
-    assert not get_user_model().objects.exists()
+def test_rejected_token_has_its_error_code(call: Call, client: Client) -> None:
+    claims_by_code: dict[str, Any] = {
+        "token_expired": {"exp": int(time.time()) - 60},
+        "wrong_client": {"client_id": "another"},
+        "wrong_token_use": {"token_use": "id"},
+    }
+    with cases() as case:
+        for code, claims in claims_by_code.items():
+            with case(code):
+                answer = call(client, "bearer", headers=bearer(make_token(**claims)))
+                assert (answer.status_code, answer.json()["code"]) == (401, code)
+                challenge = 'Bearer error="invalid_token"'
+                assert (answer["WWW-Authenticate"], answer["Cache-Control"]) == (challenge, "no-store")
+                assert set(answer.json()) == {"detail", "code"}
 
 
 @pytest.mark.usefixtures("with_or_without_middleware")
-@pytest.mark.parametrize(
-    ("name", "groups", "scope", "expected"),
-    [
-        ("edit", ["admins", "x"], "", 200),
-        ("edit", ["Editors"], "", 403),
-        ("order", [], "orders/write orders/read x", 200),
-        ("order", [], "orders/read", 403),
-        ("both", ["editors"], "orders/read", 200),
-        ("both", ["editors"], "", 403),
-        ("both", [], "orders/read", 403),
-    ],
-)
-def test_bearer_token_needs_a_group_and_all_scopes(
-    call: Call, client: Client, name: str, groups: list[str], scope: str, expected: int
-) -> None:
-    headers = bearer(make_token(groups=groups, scope=scope))
-    assert call(client, name, headers=headers).status_code == expected
+def test_id_token_of_another_sign_in_is_401(call: Call, client: Client) -> None:
+    with cases() as case:
+        for name, (id_token, code) in SOME_BAD_ID_TOKENS.items():
+            with case(name):
+                answer = call(client, "bearer", headers=with_id_token(make_token(), id_token()))
+                assert (answer.status_code, answer.json()["code"]) == (401, code)
+                assert not get_user_model().objects.exists()
+
+
+RIGHTS: list[tuple[str, list[str], str, int]] = [
+    ("edit", ["admins", "x"], "", 200),
+    ("edit", ["Editors"], "", 403),
+    ("order", [], "orders/write orders/read x", 200),
+    ("order", [], "orders/read", 403),
+    ("both", ["editors"], "orders/read", 200),
+    ("both", ["editors"], "", 403),
+    ("both", [], "orders/read", 403),
+]
+
+
+@pytest.mark.usefixtures("with_or_without_middleware")
+def test_bearer_token_needs_a_group_and_all_scopes(call: Call, client: Client) -> None:
+    with cases() as case:
+        for number, (name, groups, scope, expected) in enumerate(RIGHTS):
+            with case(f"{name} with {groups} and {scope!r}"):
+                headers = bearer(make_token(username=f"user{number}", groups=groups, scope=scope))
+                assert call(client, name, headers=headers).status_code == expected
 
 
 @pytest.mark.parametrize(("name", "code"), [("edit", "group_required"), ("order", "scope_required")])
@@ -401,9 +406,8 @@ LEVEL_3: dict[str, Any] = {"acr": "urn:cognito:loa:3", "amr": ["pwd", "sms", "mf
 LEVEL_4: dict[str, Any] = {"acr": "urn:cognito:loa:4"}
 
 
-@pytest.mark.parametrize(
-    ("name", "claims", "status"),
-    [
+def test_sign_in_of_a_token_can_be_required(client: Client, call: Call) -> None:
+    sign_ins: list[tuple[str, Any, int]] = [
         ("recent", {}, 200),
         ("recent", OLD, 401),
         ("mfa", LEVEL_3, 200),
@@ -411,19 +415,26 @@ LEVEL_4: dict[str, Any] = {"acr": "urn:cognito:loa:4"}
         ("totp", LEVEL_4, 200),
         ("totp", LEVEL_3, 401),
         ("totp", {**LEVEL_4, **OLD}, 401),
-    ],
-)
-def test_sign_in_of_a_token_can_be_required(client: Client, call: Call, name: str, claims: Any, status: int) -> None:
-    assert call(client, name, headers=bearer(make_token(**claims))).status_code == status
+    ]
+    with cases() as case:
+        for name, claims, status in sign_ins:
+            with case(f"{name} with {claims}"):
+                assert call(client, name, headers=bearer(make_token(**claims))).status_code == status
 
 
-@pytest.mark.parametrize(
-    ("name", "claims", "status"),
-    [("recent", {}, 200), ("recent", OLD, 401), ("mfa", LEVEL_3, 200), ("mfa", {}, 401)],
-)
-def test_sign_in_of_a_session_can_be_required(client: Client, call: Call, name: str, claims: Any, status: int) -> None:
-    sign_in(client, **claims)
-    assert call(client, name).status_code == status
+def test_sign_in_of_a_session_can_be_required(call: Call) -> None:
+    sign_ins: list[tuple[str, Any, int]] = [
+        ("recent", {}, 200),
+        ("recent", OLD, 401),
+        ("mfa", LEVEL_3, 200),
+        ("mfa", {}, 401),
+    ]
+    with cases() as case:
+        for name, claims, status in sign_ins:
+            with case(f"{name} with {claims}"):
+                client = Client()
+                sign_in(client, **claims)
+                assert call(client, name).status_code == status
 
 
 def test_required_sign_in_is_in_the_challenge(client: Client, call: Call) -> None:

@@ -25,6 +25,7 @@ from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.account_status import record_disabled
 from django_cognito.web.error_catalogue import CATALOGUE, FAILED_SIGN_IN, UNAVAILABLE
+from tests.support.cases import cases
 from tests.support.failure_pages import PAGES, table
 from tests.support.scenarios.login import (
     finish_sign_in,
@@ -197,20 +198,22 @@ def test_failure_has_a_page_a_signal_and_a_log_line(
     assert failure_signals[-1] == (code, "default" if has_pending_sign_in else "")
     assert log_lines()[-1].startswith(f"a sign-in failed: {code}: ")
     assert len(failure_signals) == len(log_lines()) == (2 if code == "state_unknown" else 1)
+    check_texts(page, code, log_lines()[-1])
+    check_page(page.content.decode(), code)
+    if code != "backend_missing":  # without the backend, no session has a user
+        assert username_at(scenario.client) == "nobody"
 
 
-@pytest.mark.parametrize("code", CAUSES)
-def test_failure_page_has_the_remedy_and_only_the_log_has_the_hint(
-    scenario: FailureScenario, log_lines: Any, code: str
-) -> None:
-    page = CAUSES[code](scenario)
+def check_texts(page: Any, code: str, log_line: str) -> None:
+    """Assert that a page has the remedy, only the log has the hint, and the page has no text from the request."""
     text, cause = page.content.decode(), describe_failure(SignInError("", code=code))
     if code == "cognito_unavailable":
         cause = describe_failure(CognitoUnavailableError(""))
     assert f"<h1>{escape(cause.sentence)}</h1>\n<p>{escape(cause.remedy)}</p>" in text
     assert f"<code>{code}</code>" in text
-    assert not cause.hint or (cause.hint in log_lines()[-1] and cause.hint not in text)
+    assert not cause.hint or (cause.hint in log_line and cause.hint not in text)
     assert ("Retry-After" in page) == (page.status_code == 503)
+    assert not [word for word in ("Bad", "all is well", "xxxx", "a-code", "umbrella") if word in text]
 
 
 def check_page(text: str, code: str) -> None:
@@ -225,28 +228,16 @@ def check_page(text: str, code: str) -> None:
     assert prompts == ([["login"] if page.is_password_required else None] if page.link else [])
 
 
-@pytest.mark.parametrize("code", CAUSES)
-def test_failure_page_after_a_real_failure_has_its_next_steps(scenario: FailureScenario, code: str) -> None:
-    check_page(CAUSES[code](scenario).content.decode(), code)
-
-
-@pytest.mark.parametrize("code", PAGES)
-def test_each_code_has_its_heading_and_its_next_steps(client: Client, settings: Any, code: str) -> None:
-    def fail(request: Any) -> str:
-        raise (CognitoUnavailableError if code == "cognito_unavailable" else SignInError)("", code=code)
-
-    with patch("django_cognito.login.views.get_settings_for_request", fail):
-        check_page(client.get("/auth/login/").content.decode(), code)
+def test_each_code_has_its_heading_and_its_next_steps(client: Client, settings: Any) -> None:
+    with cases() as case:
+        for code in PAGES:
+            error = (CognitoUnavailableError if code == "cognito_unavailable" else SignInError)("", code=code)
+            with case(code), patch("django_cognito.login.views.get_settings_for_request", side_effect=error):
+                check_page(client.get("/auth/login/").content.decode(), code)
 
 
 def test_each_page_code_has_an_expected_heading_and_link() -> None:
     assert PAGES.keys() == PAGE_CODES | {"cognito_unavailable"}
-
-
-@pytest.mark.parametrize("code", CAUSES)
-def test_failure_page_has_no_text_from_the_request(scenario: FailureScenario, log_lines: Any, code: str) -> None:
-    text = CAUSES[code](scenario).content.decode()
-    assert not [word for word in ("Bad", "all is well", "xxxx", "a-code", "umbrella") if word in text]
 
 
 @pytest.mark.parametrize("error", ["access_denied", "server_error", "unauthorized_client", ERROR_DESCRIPTION])
@@ -293,12 +284,10 @@ def test_failure_page_has_the_provider_buttons_of_the_tenant(
 @pytest.mark.parametrize(
     "code", sorted(CAUSES.keys() - {"backend_missing"})
 )  # without the backend, no session has a user
-@pytest.mark.parametrize("username", ["nobody", "bob"])
-def test_failed_sign_in_leaves_the_user_signed_in(scenario: FailureScenario, code: str, username: str) -> None:
-    if username != "nobody":
-        sign_in(scenario.client, username)
+def test_failed_sign_in_leaves_the_user_signed_in(scenario: FailureScenario, code: str) -> None:
+    sign_in(scenario.client, "bob")
     CAUSES[code](scenario)
-    assert username_at(scenario.client) == username
+    assert username_at(scenario.client) == "bob"
 
 
 def test_code_without_a_state_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -339,13 +328,15 @@ def test_code_without_an_entry_has_the_general_sentence() -> None:
     assert describe_failure(CognitoError("")).hint == ""
 
 
-@pytest.mark.parametrize("code", sorted(PAGE_CODES))
-def test_each_page_code_has_a_sentence_and_a_remedy(code: str) -> None:
-    cause = describe_failure(SignInError("", code=code))
-    assert str(cause.sentence).endswith((".", "?"))
-    assert str(cause.remedy).endswith((".", "?"))
-    assert cause.sentence != cause.remedy
-    assert not re.search(r"[<>&%]", f"{cause.sentence}{cause.remedy}")
+def test_each_page_code_has_a_sentence_and_a_remedy() -> None:
+    with cases() as case:
+        for code in sorted(PAGE_CODES):
+            cause = describe_failure(SignInError("", code=code))
+            with case(code):
+                assert str(cause.sentence).endswith((".", "?"))
+                assert str(cause.remedy).endswith((".", "?"))
+                assert cause.sentence != cause.remedy
+                assert not re.search(r"[<>&%]", f"{cause.sentence}{cause.remedy}")
 
 
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "invalid_request", "server_error"])

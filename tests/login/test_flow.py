@@ -53,9 +53,14 @@ def get_failure(page: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "page"), [("login", "/oauth2/authorize"), ("sign-up", "/signup"), ("forgot-password", "/forgotPassword")]
+    ("path", "page", "alias", "client_id"),
+    [
+        ("login", "/oauth2/authorize", "acme", ACME_CLIENT),
+        ("login", "/oauth2/authorize", "zen", ZEN_CLIENT),
+        ("sign-up", "/signup", "zen", ZEN_CLIENT),
+        ("forgot-password", "/forgotPassword", "acme", ACME_CLIENT),
+    ],
 )
-@pytest.mark.parametrize(("alias", "client_id"), [("acme", ACME_CLIENT), ("zen", ZEN_CLIENT)])
 def test_each_sign_in_url_redirects_to_its_page_of_the_pools_hosted_ui(
     client: Client, two_pools: TwoPools, path: str, page: str, alias: str, client_id: str
 ) -> None:

@@ -13,6 +13,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.models import CognitoUser, FormerLink
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import bearer, end_tokens
+from tests.support.cases import cases
 from tests.support.scenarios.login import read_query, secret_cookies, username_at
 
 pytestmark = [
@@ -108,15 +109,21 @@ def test_post_with_the_csrf_token_links_and_unlinks() -> None:
 @each_view
 @each_middleware
 @pytest.mark.usefixtures("with_middleware")
-@pytest.mark.parametrize(
-    ("form", "next_url"), [(PAGE, "/mine/"), ({}, "/"), ({"next": "https://evil.example/"}, "/"), ({"next": "x"}, "/")]
-)
-def test_anonymous_post_redirects_to_login_with_next(client, view: str, form: Any, next_url: str) -> None:
+def test_anonymous_post_redirects_to_login_with_next(client, view: str) -> None:
     path = paths(User.objects.create(username="alice"))[view]
-    response = client.post(path, form)
-    assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/auth/login/")
-    assert read_query(response["Location"]) == {"next": next_url}
-    assert CognitoUser.objects.count() == 1
+    forms: list[tuple[Any, str]] = [
+        (PAGE, "/mine/"),
+        ({}, "/"),
+        ({"next": "https://evil.example/"}, "/"),
+        ({"next": "x"}, "/"),
+    ]
+    with cases() as case:
+        for form, next_url in forms:
+            with case(repr(form)):
+                response = client.post(path, form)
+                assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/auth/login/")
+                assert read_query(response["Location"]) == {"next": next_url}
+                assert CognitoUser.objects.count() == 1
 
 
 @each_view

@@ -13,6 +13,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.login.state import open_state
 from django_cognito.models import CognitoUser
 from django_cognito.testing import sign_in
+from tests.support.cases import cases
 from tests.support.scenarios.login import (
     CALLBACK,
     finish_sign_in,
@@ -69,17 +70,20 @@ FAILURES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changes", FAILURES.values(), ids=FAILURES)
 @pytest.mark.parametrize("path", PAGES)
-def test_failure_page_links_to_the_same_sign_in(client: Client, path: str, changes: dict[str, Any]) -> None:
-    page = finish_sign_in(client, start(client, path), **changes)
-    url = page.context["again"]
-    assert (urlsplit(url).path, query_of(url)) == (f"/auth/{path}/", QUERY)
-    again = client.get(url)["Location"]
-    assert urlsplit(again).path == PAGES[path]
-    assert PARAMS.items() <= read_query(again).items()
-    pending = open_state(read_query(again)["state"])
-    assert (pending.next_url, pending.authorize_params, pending.attempt) == (QUERY["next"], PARAMS, 1)
+def test_failure_page_links_to_the_same_sign_in(path: str) -> None:
+    with cases() as case:
+        for name, changes in FAILURES.items():
+            with case(name):
+                client = Client()
+                page = finish_sign_in(client, start(client, path), **changes)
+                url = page.context["again"]
+                assert (urlsplit(url).path, query_of(url)) == (f"/auth/{path}/", QUERY)
+                again = client.get(url)["Location"]
+                assert urlsplit(again).path == PAGES[path]
+                assert PARAMS.items() <= read_query(again).items()
+                pending = open_state(read_query(again)["state"])
+                assert (pending.next_url, pending.authorize_params, pending.attempt) == (QUERY["next"], PARAMS, 1)
 
 
 @pytest.mark.parametrize("answer", [refusal("invalid_grant"), refusal("invalid_client"), Answer(500)])

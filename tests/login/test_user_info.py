@@ -6,6 +6,7 @@
 import json
 import logging
 import time
+from itertools import product
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import bearer, with_id_token
+from tests.support.cases import cases
 from tests.support.scenarios.login import (
     change_login,
     finish_sign_in,
@@ -131,41 +133,46 @@ def test_verified_email_of_user_info_links_no_user(
     assert not existing_user.cognito_users.exists()
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [("true", True), ("false", False), ("True", True), ("FALSE", False), (True, True), (False, False), ("1", True)],
-)
 def test_boolean_field_is_set_from_a_boolean_or_its_text(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, value: Any, expected: bool
+    client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {"is_staff": "custom:internal"}}
     sign_in(Client())
-    User.objects.update(is_staff=not expected)
-    sign_in_alice(client, token_endpoint, user_info_answer(**{"custom:internal": value}))
-    assert get_alice().is_staff is expected
+    values = {"true": True, "false": False, "True": True, "FALSE": False, True: True, False: False, "1": True}
+    with cases() as case:
+        for value, expected in values.items():
+            with case(repr(value)):
+                User.objects.update(is_staff=not expected)
+                sign_in_alice(client, token_endpoint, user_info_answer(**{"custom:internal": value}))
+                assert get_alice().is_staff is expected
 
 
-@pytest.mark.parametrize("value", ["yes", "", " true", "truefalse", 2, [], ["true"], {"a": 1}, None])
 def test_value_that_is_no_boolean_leaves_the_field_unchanged(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, value: Any
+    client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {"is_staff": "custom:internal"}}
     sign_in(Client())
-    for is_staff in (True, False):
-        User.objects.update(is_staff=is_staff)
-        assert sign_in_alice(client, token_endpoint, user_info_answer(**{"custom:internal": value})).status_code == 302
-        assert get_alice().is_staff is is_staff
+    values: list[Any] = ["yes", "", " true", "truefalse", 2, [], ["true"], {"a": 1}, None]
+    with cases() as case:
+        for value, is_staff in product(values, (True, False)):
+            with case(f"{value!r} and {is_staff}"):
+                User.objects.update(is_staff=is_staff)
+                answer = user_info_answer(**{"custom:internal": value})
+                assert sign_in_alice(client, token_endpoint, answer).status_code == 302
+                assert get_alice().is_staff is is_staff
 
 
-@pytest.mark.parametrize(
-    "value", ["a\0b", "\0", ["\0"], {"\0": 1}, {"a": "\0"}, 10**30, 1e300, [[[[]]]], {"a": {}}, "x" * 9_000]
-)
-def test_invalid_value_is_left_out_or_truncated(client: Client, token_endpoint: ScriptedServer, value: Any) -> None:
-    answer = user_info_answer(given_name=value, family_name="Liddell", email=value)
-    assert sign_in_alice(client, token_endpoint, answer).status_code == 302
-    assert get_alice().last_name == "Liddell"
-    assert "\0" not in get_alice().first_name
-    assert get_alice().email == ""
+def test_invalid_value_is_left_out_or_truncated(client: Client, token_endpoint: ScriptedServer) -> None:
+    values: list[Any] = ["a\0b", "\0", ["\0"], {"\0": 1}, {"a": "\0"}, 10**30, 1e300, [[[[]]]], {"a": {}}, "x" * 9_000]
+    with cases() as case:
+        for value in values:
+            with case(repr(value)[:50]):
+                User.objects.all().delete()
+                answer = user_info_answer(given_name=value, family_name="Liddell", email=value)
+                assert sign_in_alice(client, token_endpoint, answer).status_code == 302
+                assert get_alice().last_name == "Liddell"
+                assert "\0" not in get_alice().first_name
+                assert get_alice().email == ""
 
 
 # Repeated and out of order
@@ -258,13 +265,15 @@ OTHER_SUBS: dict[str, Any] = {
 
 
 @pytest.mark.defends("RP-18")
-@pytest.mark.parametrize("sub", OTHER_SUBS.values(), ids=OTHER_SUBS)
 def test_user_info_with_another_sub_is_no_sign_in(
-    client: Client, token_endpoint: ScriptedServer, username_before: str, sub: Any
+    client: Client, token_endpoint: ScriptedServer, username_before: str
 ) -> None:
-    page = sign_in_alice(client, token_endpoint, user_info_answer(sub=sub, given_name="Mallory"))
-    assert (page.status_code, page.context["code"]) == (400, "user_info_mismatch")
-    assert username_at(client) == username_before
+    with cases() as case:
+        for name, sub in OTHER_SUBS.items():
+            with case(name):
+                page = sign_in_alice(client, token_endpoint, user_info_answer(sub=sub, given_name="Mallory"))
+                assert (page.status_code, page.context["code"]) == (400, "user_info_mismatch")
+                assert username_at(client) == username_before
 
 
 @pytest.mark.parametrize(
@@ -329,16 +338,19 @@ OUTAGES: dict[str, Step] = {
 }
 
 
-@pytest.mark.parametrize("answer", OUTAGES.values(), ids=OUTAGES)
 def test_user_info_outage_is_503_and_no_sign_in(
-    client: Client, token_endpoint: ScriptedServer, username_before: str, answer: Step, caplog: pytest.LogCaptureFixture
+    client: Client, token_endpoint: ScriptedServer, username_before: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG):
-        page = sign_in_alice(client, token_endpoint, answer)
-    assert (page.status_code, page.context["code"]) == (503, "cognito_unavailable")
-    assert page["Retry-After"]
-    assert "eyJ" not in caplog.text
-    assert username_at(client) == username_before
+    with cases() as case:
+        for name, answer in OUTAGES.items():
+            with case(name):
+                caplog.clear()
+                with caplog.at_level(logging.DEBUG):
+                    page = sign_in_alice(client, token_endpoint, answer)
+                assert (page.status_code, page.context["code"]) == (503, "cognito_unavailable")
+                assert page["Retry-After"]
+                assert "eyJ" not in caplog.text
+                assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-25")

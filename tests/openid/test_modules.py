@@ -1,4 +1,4 @@
-"""The conformance modules of OpenID's suite against the scripted provider. The test id is the module's name.
+"""The conformance modules of OpenID's suite against the scripted provider. The test id or case is the module's name.
 
 The suite accepts silence as a refusal. These tests require a failure page, an unchanged session, no new row and no
 further request.
@@ -10,14 +10,16 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from django_cognito import factories
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
+from tests.support.cases import cases
 from tests.support.clock import Clock
 from tests.support.scenarios.login import change_login, read_query, username_at
 from tests.support.scenarios.user_pool import COOLDOWN
 
-from .fault import Fault
+from .fault import NO_FAULT, Fault
 from .modules import MODULES, Accepts, DoesNotApply, EndsLogin, Module, Outcome, Refuses, find_modules
 from .provider import SECRET, Provider, at_hash
 from .scenario import follow_to_callback, read_failure, refusal_page, sign_in, start_sign_in
@@ -27,11 +29,17 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"
 COVERED: set[str] = set()
 
 
-def modules(flow: Any, outcome: type[Outcome]) -> Any:
-    """Run the test for each module of this flow with such an outcome."""
+def select_modules(flow: Any, outcome: type[Outcome]) -> dict[str, Module]:
+    """Return the modules of this flow with such an outcome, which a test covers."""
     selected = find_modules(flow, outcome)
     assert selected
     COVERED.update(selected)
+    return selected
+
+
+def modules(flow: Any, outcome: type[Outcome]) -> Any:
+    """Run the test for each module of this flow with such an outcome."""
+    selected = select_modules(flow, outcome)
     return pytest.mark.parametrize("module", selected.values(), ids=selected)
 
 
@@ -73,11 +81,18 @@ def test_module_is_accepted(client: Client, provider: Provider, module: Module) 
     assert_tokens_as_requested(provider)
 
 
-@modules("a sign-in", Refuses)
+REFUSED = select_modules("a sign-in", Refuses)
+
+
 @pytest.mark.defends("RP-01", "RP-03", "RP-09", "RP-25")
-def test_module_is_refused(client: Client, provider: Provider, username_before: str, module: Module) -> None:
-    assert_refused(client, provider, module)
-    assert username_at(client) == username_before
+def test_module_is_refused(client: Client, provider: Provider, username_before: str) -> None:
+    with cases() as case:
+        for name, module in REFUSED.items():
+            with case(name):
+                factories.discard_instances()  # the keys are fetched again
+                provider.fault = NO_FAULT
+                assert_refused(client, provider, module)
+                assert username_at(client) == username_before
 
 
 @modules("a sign-in with a secret", Accepts)

@@ -4,6 +4,7 @@ An outage is 503 with Retry-After, a refusal is 400, and they are never confused
 """
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from local_cognito_support.scripted_server import Answer, Reset, ScriptedServer,
 
 from django_cognito.models import CognitoLogin
 from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, KEYLESS, UNREADABLE
+from tests.support.cases import cases
 from tests.support.certificates import Authority
 from tests.support.connections import full_backlog
 from tests.support.scenarios.login import change_login, read_query, refusal, unchanged, username_at
@@ -29,6 +31,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"
 
 FaultContext = Callable[[str], AbstractContextManager[None]]
 BAIT = ("http://169.254.169.254/latest/meta-data/", "https://attacker.invalid/oauth2/token", "file:///etc/passwd")
+REDIRECTS = [*((status, BAIT[0]) for status in (301, 302, 303, 307, 308)), *((307, bait) for bait in BAIT[1:])]
 # Steps in place of the token endpoint's response; those of FI-15 and FI-16 would last forever.
 OUTAGES: dict[str, Callable[[], Step]] = {
     "FI-01 reset": Reset,
@@ -45,13 +48,9 @@ OUTAGES: dict[str, Callable[[], Step]] = {
     **{f"FI-14 {name}": make for name, make in FLOODS.items()},
     **{f"FI-15 {name}": partial(lambda step: step, step) for name, step in DRIPS.items()},
     "FI-16 silence": Silence,
-    **{
-        f"FI-18 {status} to {bait}": partial(Answer, status, headers={"location": bait})
-        for status in (301, 302, 303, 307, 308)
-        for bait in BAIT
-    },
+    **{f"FI-18 {status} to {bait}": partial(Answer, status, headers={"location": bait}) for status, bait in REDIRECTS},
 }
-EACH_OUTAGE = pytest.mark.parametrize("fault", OUTAGES)
+EACH_KIND = pytest.mark.parametrize("kind", sorted({name.partition(" ")[0] for name in OUTAGES}))
 REFUSALS: dict[str, tuple[Step, str]] = {
     **{
         f"{error}, {status}": (refusal(error, status), error)
@@ -77,57 +76,74 @@ def token_endpoint_fault(settings: Any, provider: Provider) -> FaultContext:
         provider.fault = Fault(steps={"token": OUTAGES[name]()})
         is_about_time = name.startswith(("FI-15", "FI-16"))
         with settings_of(settings, TOKEN_TIMEOUT_SECONDS=HASTE if is_about_time else HTTP_TIMEOUT_SECONDS):
-            yield
-        provider.fault = NO_FAULT
+            try:
+                yield
+            finally:
+                provider.fault = NO_FAULT
 
     return fault_of
 
 
 @pytest.mark.defends("RP-24", "RP-25")
-@EACH_OUTAGE
+@EACH_KIND
 def test_token_endpoint_outage_shows_a_page_with_retry_after(
-    client: Client, provider: Provider, username_before: str, token_endpoint_fault: FaultContext, fault: str
+    client: Client, provider: Provider, username_before: str, token_endpoint_fault: FaultContext, kind: str
 ) -> None:
-    authorize_url = start_sign_in(client)
-    callback_url = follow_to_callback(authorize_url)
-    with token_endpoint_fault(fault):
-        assert_unavailable(
-            refusal_page(client, provider, callback_url, calls=("token",), state=read_query(authorize_url)["state"])
-        )
-    assert username_at(client) == username_before
+    with cases() as case:
+        for fault in _outages_of(kind):
+            authorize_url = start_sign_in(client)
+            callback_url = follow_to_callback(authorize_url)
+            with case(fault), token_endpoint_fault(fault):
+                assert_unavailable(
+                    refusal_page(client, provider, callback_url, calls=("token",), state=_state_of(authorize_url))
+                )
+            with case(f"after {fault}"):
+                assert username_at(client) == username_before
     sign_in(client)
     assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-24")
-@EACH_OUTAGE
+@EACH_KIND
 def test_outage_during_a_refresh_keeps_the_login(
-    client: Client, provider: Provider, token_endpoint_fault: FaultContext, fault: str
+    client: Client, provider: Provider, token_endpoint_fault: FaultContext, kind: str
 ) -> None:
     sign_in(client)
-    change_login(CognitoLogin.objects.get(), ends_in=-1)
-    provider.called_endpoints.clear()
-    with token_endpoint_fault(fault), unchanged(client):
-        answer = client.get("/subject/")
-    assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
-    assert int(answer["Retry-After"]) > 0
-    assert provider.called_endpoints == ["token"]
-    change_login(CognitoLogin.objects.get(), retry_in=-1)
-    assert client.get("/subject/").status_code == 200
-    assert CognitoLogin.objects.get().version == 1
+    with cases() as case:
+        for version, fault in enumerate(_outages_of(kind), 1):
+            with case(fault):
+                change_login(CognitoLogin.objects.get(), ends_in=-1)
+                provider.called_endpoints.clear()
+                with token_endpoint_fault(fault), unchanged(client):
+                    answer = client.get("/subject/")
+                assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
+                assert int(answer["Retry-After"]) > 0
+                assert provider.called_endpoints == ["token"]
+                change_login(CognitoLogin.objects.get(), retry_in=-1)
+                assert client.get("/subject/").status_code == 200
+                assert CognitoLogin.objects.get().version == version
 
 
 @pytest.mark.defends("RP-24")
-@pytest.mark.parametrize(("step", "code"), REFUSALS.values(), ids=REFUSALS)
-def test_token_endpoint_refusal_shows_a_400_page(
-    client: Client, provider: Provider, username_before: str, step: Step, code: str
-) -> None:
-    authorize_url = start_sign_in(client)
-    callback_url = follow_to_callback(authorize_url)
-    provider.fault = Fault(steps={"token": step})
-    page = refusal_page(client, provider, callback_url, calls=("token",), state=read_query(authorize_url)["state"])
-    assert (read_failure(page), "Retry-After" in page) == ((400, code), False)
-    assert username_at(client) == username_before
+def test_token_endpoint_refusal_shows_a_400_page(client: Client, provider: Provider, username_before: str) -> None:
+    with cases() as case:
+        for name, (step, code) in REFUSALS.items():
+            authorize_url = start_sign_in(client)
+            callback_url = follow_to_callback(authorize_url)
+            provider.fault = Fault(steps={"token": step})
+            with case(name):
+                page = refusal_page(client, provider, callback_url, calls=("token",), state=_state_of(authorize_url))
+                assert (read_failure(page), "Retry-After" in page) == ((400, code), False)
+                assert username_at(client) == username_before
+
+
+def _outages_of(kind: str) -> list[str]:
+    """Return the names of the outages of a kind, say FI-13."""
+    return [name for name in OUTAGES if name.startswith(f"{kind} ")]
+
+
+def _state_of(authorize_url: str) -> str:
+    return read_query(authorize_url)["state"]
 
 
 @pytest.mark.defends("RP-24")
@@ -142,7 +158,7 @@ def test_fi_01_fi_16_unreachable_token_endpoint_is_unavailable(
             callback_url = follow_to_callback(authorize_url)
             with settings_of(settings, DOMAIN=origin, TOKEN_TIMEOUT_SECONDS=HASTE):
                 assert_unavailable(
-                    refusal_page(client, provider, callback_url, calls=(), state=read_query(authorize_url)["state"])
+                    refusal_page(client, provider, callback_url, calls=(), state=_state_of(authorize_url))
                 )
             assert username_at(client) == username_before
 
@@ -156,9 +172,7 @@ def test_fi_17_unresolvable_host_is_unavailable_until_it_resolves(
     callback_url = follow_to_callback(authorize_url)
     with monkeypatch.context() as patched:
         patched.setattr("django_cognito.core.http.deadline.socket.getaddrinfo", _unknown_name)
-        assert_unavailable(
-            refusal_page(client, provider, callback_url, calls=(), state=read_query(authorize_url)["state"])
-        )
+        assert_unavailable(refusal_page(client, provider, callback_url, calls=(), state=_state_of(authorize_url)))
     assert username_at(client) == username_before
     sign_in(client)
     assert username_at(client) == "alice"
@@ -169,20 +183,22 @@ def _unknown_name(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.defends("RP-24", "RP-25")
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_fi_18_redirect_of_the_token_endpoint_is_not_followed(
-    client: Client, provider: Provider, username_before: str, status: int
+    client: Client, provider: Provider, username_before: str
 ) -> None:
-    authorize_url = start_sign_in(client)
-    callback_url = follow_to_callback(authorize_url)
-    with Provider(provider.user_pool_id, CLIENT_ID) as other:
+    with Provider(provider.user_pool_id, CLIENT_ID) as other, cases() as case:
         location = f"{other.url}/oauth2/token"
-        provider.fault = Fault(steps={"token": Answer(status, headers={"location": location})})
-        assert_unavailable(
-            refusal_page(client, provider, callback_url, calls=("token",), state=read_query(authorize_url)["state"])
-        )
-        assert other.count == 0
-    assert username_at(client) == username_before
+        for status in (301, 302, 303, 307, 308):
+            provider.fault = NO_FAULT
+            authorize_url = start_sign_in(client)
+            callback_url = follow_to_callback(authorize_url)
+            provider.fault = Fault(steps={"token": Answer(status, headers={"location": location})})
+            with case(str(status)):
+                assert_unavailable(
+                    refusal_page(client, provider, callback_url, calls=("token",), state=_state_of(authorize_url))
+                )
+                assert other.count == 0
+                assert username_at(client) == username_before
 
 
 @pytest.fixture(scope="module")
@@ -213,28 +229,44 @@ def test_fi_19_sign_in_with_a_trusted_certificate_succeeds(
         )
 
 
+NOT_TRUSTED = "an authority that is not trusted_authority"
+
+
+@pytest.fixture(scope="module")
+def bad_tls(authority: Authority) -> dict[str, ssl.SSLContext]:
+    """Return the TLS contexts of servers that the site must not trust."""
+    contexts = {name: make(authority) for name, make in BAD_TLS.items()}
+    return {**contexts, NOT_TRUSTED: authority.tls()}
+
+
 @pytest.mark.defends("RP-24")
-@pytest.mark.parametrize("name", [*BAD_TLS, "an authority that is not trusted_authority"])
 def test_fi_19_nothing_is_sent_with_bad_tls(
     client: Client,
     provider: Provider,
     username_before: str,
     settings: Any,
     authority: Authority,
+    bad_tls: dict[str, ssl.SSLContext],
     monkeypatch: pytest.MonkeyPatch,
-    name: str,
 ) -> None:
-    if name in BAD_TLS:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    authorize_url = start_sign_in(client)
-    callback_url = follow_to_callback(authorize_url)
-    tls = BAD_TLS[name](authority) if name in BAD_TLS else authority.tls()
-    with ScriptedServer(tls=tls) as bad_server, settings_of(settings, DOMAIN=bad_server.url):
-        assert_unavailable(
-            refusal_page(client, provider, callback_url, calls=(), state=read_query(authorize_url)["state"])
-        )
-        assert bad_server.count == 0
-    assert username_at(client) == username_before
+    with cases() as case:
+        for name, tls in bad_tls.items():
+            authorize_url = start_sign_in(client)
+            callback_url = follow_to_callback(authorize_url)
+            with (
+                case(name),
+                monkeypatch.context() as environment,
+                ScriptedServer(tls=tls) as bad_server,
+                settings_of(settings, DOMAIN=bad_server.url),
+            ):
+                if name != NOT_TRUSTED:
+                    environment.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+                assert_unavailable(
+                    refusal_page(client, provider, callback_url, calls=(), state=_state_of(authorize_url))
+                )
+                assert bad_server.count == 0
+            with case(f"after {name}"):
+                assert username_at(client) == username_before
 
 
 def assert_unavailable(page: Any) -> None:
@@ -249,5 +281,7 @@ def settings_of(settings: Any, **keys: Any) -> Iterator[None]:
     """Set these keys of COGNITO within the context."""
     before = settings.COGNITO
     settings.COGNITO = {**before, **keys}
-    yield
-    settings.COGNITO = before
+    try:
+        yield
+    finally:
+        settings.COGNITO = before

@@ -107,7 +107,7 @@ def test_id_token_of_a_rejected_bearer_token_is_removed() -> None:
 
 @pytest.mark.defends("RP-20")
 def test_sentry_with_its_django_integration_sends_no_token() -> None:
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nomigrations"]
     process = subprocess.run(
         [*command, str(source.PROJECT_DIRECTORY / "tests" / "web" / "sentry_events.py")],
         cwd=source.PROJECT_DIRECTORY,

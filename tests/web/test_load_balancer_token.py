@@ -23,6 +23,7 @@ from django_cognito.testing import make_token, sign_in
 from django_cognito.web.bearer import find_token
 from tests.support import entry_point_views, source
 from tests.support.callers import bearer, with_id_token
+from tests.support.cases import cases
 
 HEADER = "X-Amzn-Oidc-Accesstoken"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
@@ -101,20 +102,20 @@ each_client = pytest.mark.parametrize("make", [Client, AsyncClient])
 
 
 @each_client
-@pytest.mark.parametrize("url", WRITING_URLS)
 @pytest.mark.parametrize("middleware", ["all", "CSRF last", "without CSRF"])
-def test_cross_site_form_is_403_and_writes_nothing(
-    make: Any, url: str, middleware: str, settings: Any, writes: Any
-) -> None:
+def test_cross_site_form_is_403_and_writes_nothing(make: Any, middleware: str, settings: Any, writes: Any) -> None:
     if middleware != "all":
         others = [name for name in settings.MIDDLEWARE if name != CSRF]
         settings.MIDDLEWARE = others + ([CSRF] if middleware == "CSRF last" else [])
-    client = make(enforce_csrf_checks=True)
-    with writes(0):
-        response = post(client, url, data={"amount": "1000"}, headers=through_load_balancer())
-    assert response.status_code == 403
-    assert not get_user_model().objects.exists()
-    assert not CognitoUser.objects.exists()
+    with cases() as case:
+        for url in WRITING_URLS:
+            client = make(enforce_csrf_checks=True)
+            with case(url):
+                with writes(0):
+                    response = post(client, url, data={"amount": "1000"}, headers=through_load_balancer())
+                assert response.status_code == 403
+                assert not get_user_model().objects.exists()
+                assert not CognitoUser.objects.exists()
 
 
 @pytest.mark.parametrize("url", ["/write/", "/write/session-first/"])

@@ -16,6 +16,7 @@ from django_cognito.login.state import open_state
 from django_cognito.testing import make_token, sign_in
 from django_cognito.web import silent
 from tests.support.callers import bearer
+from tests.support.cases import cases
 from tests.support.scenarios.login import (
     create_login,
     finish_sign_in,
@@ -158,26 +159,26 @@ def test_signed_in_user_starts_no_silent_sign_in(client: Client, visit: Visit) -
     assert shows(visit(client), "bob")
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},  # a crawler, or a browser from before 2023
-        {"sec-fetch-mode": "navigate"},
-        {"sec-fetch-dest": "document"},
-        {"sec-fetch-mode": "cors"},
-        {"sec-fetch-mode": "no-cors"},
-        {"sec-fetch-mode": "same-origin"},
-        {"sec-fetch-mode": "websocket"},
-        {"sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
-        {"sec-fetch-mode": "navigate", "sec-fetch-dest": "object"},
-        {"sec-purpose": "prefetch;prerender", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
-    ],
-)
-def test_request_that_is_no_navigation_starts_no_silent_sign_in(
-    client: Client, visit: Visit, headers: dict[str, str]
-) -> None:
-    assert shows(visit(client, headers=headers), "nobody")
-    assert MARK not in client.cookies
+NO_NAVIGATION: list[dict[str, str]] = [
+    {},  # a crawler, or a browser from before 2023
+    {"sec-fetch-mode": "navigate"},
+    {"sec-fetch-dest": "document"},
+    {"sec-fetch-mode": "cors"},
+    {"sec-fetch-mode": "no-cors"},
+    {"sec-fetch-mode": "same-origin"},
+    {"sec-fetch-mode": "websocket"},
+    {"sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+    {"sec-fetch-mode": "navigate", "sec-fetch-dest": "object"},
+    {"sec-purpose": "prefetch;prerender", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+]
+
+
+def test_request_that_is_no_navigation_starts_no_silent_sign_in(client: Client, visit: Visit) -> None:
+    with cases() as case:
+        for headers in NO_NAVIGATION:
+            with case(repr(headers)):
+                assert shows(visit(client, headers=headers), "nobody")
+                assert MARK not in client.cookies
 
 
 @pytest.mark.parametrize("method", ["post", "head", "put", "options"])
