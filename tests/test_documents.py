@@ -59,7 +59,7 @@ def test_every_raised_error_code_is_in_the_catalogue() -> None:
 
 
 def test_documented_checks_are_those_of_the_code() -> None:
-    constants = [node for module in PACKAGE_MODULES for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
+    constants = [node for module in PACKAGE_MODULES for node in module.nodes if isinstance(node, ast.Constant)]
     check_ids = {f"django_cognito.{match[1]}" for node in constants if (match := CHECK_ID.fullmatch(str(node.value)))}
     assert _rows("System checks") == check_ids
 
