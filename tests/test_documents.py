@@ -59,7 +59,7 @@ def test_every_raised_error_code_is_in_the_catalogue() -> None:
 
 
 def test_documented_checks_are_those_of_the_code() -> None:
-    constants = [node for module in PACKAGE_MODULES for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
+    constants = [node for module in PACKAGE_MODULES for node in module.nodes if isinstance(node, ast.Constant)]
     check_ids = {f"django_cognito.{match[1]}" for node in constants if (match := CHECK_ID.fullmatch(str(node.value)))}
     assert _rows("System checks") == check_ids
 
@@ -179,7 +179,7 @@ def _error_codes(tree: ast.Module) -> Iterator[str]:
 def _code_expressions(node: ast.AST) -> Iterator[ast.expr | None]:
     if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
-        if ast.unparse(node.func) == "ErrorResponse":
+        if getattr(node.func, "id", "") == "ErrorResponse":
             yield from node.args[1:2]
     elif isinstance(node, ast.Assign | ast.AnnAssign):
         if _target(node) == "code":
@@ -189,7 +189,8 @@ def _code_expressions(node: ast.AST) -> Iterator[ast.expr | None]:
 
 
 def _target(node: ast.Assign | ast.AnnAssign) -> str:
-    return ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0])
+    """Return the name that is assigned; '' if it is an attribute, an item or several names."""
+    return getattr(node.target if isinstance(node, ast.AnnAssign) else node.targets[0], "id", "")
 
 
 def _texts(expression: ast.expr | None, constants: dict[str, ast.expr]) -> Iterator[str]:

@@ -143,7 +143,7 @@ def test_function_lengths_are_within_the_limits() -> None:
 
 
 def _function_sizes(module: source.Module) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, Function):
             yield f"{module.name}:{node.lineno} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
 

@@ -4,6 +4,7 @@ import ast
 import gettext
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,16 @@ GERMAN = {"accept-language": "de"}
 _CALL = re.compile(r"""\b(?:gettext|_)\(u?(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\)""")
 
 
-def source_texts() -> set[str]:
+@cache
+def source_texts() -> frozenset[str]:
     """Return the texts that the package translates, of modules and templates."""
-    return {*_texts_of_modules(), *_texts_of_templates()}
+    return frozenset([*_texts_of_modules(), *_texts_of_templates()])
 
 
 def _texts_of_modules() -> Iterator[str]:
     for module in source.modules().values():
         if module.name.startswith(source.PACKAGE):
-            for node in ast.walk(module.tree):
+            for node in module.nodes:
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "gettext", "gettext_lazy"):
                     yield str(ast.literal_eval(node.args[0]))
 

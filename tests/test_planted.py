@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from .planted.__main__ import main
-from .planted.patch import Patch, PatchError, apply_patch, read_patch, read_patches
+from .planted.patch import Patch, PatchError, check_patches, read_patch, read_patches
 from .planted.trial import Verdict, run_unpatched, try_patch
 from .support import source
 
-PATCHES = [pytest.param(patch, id=patch.name) for patch in read_patches()]
 CODE = "def answer():\n    return 42\n"
 TESTS = "from django_cognito import answer\n\ndef test_answer():\n    assert answer() == 42\n"
 HEAD = "promise: The answer is 42.\ntests: tests/test_answer.py::test_answer\n\n"
@@ -29,22 +28,44 @@ diff --git a/django_cognito/__init__.py b/django_cognito/__init__.py
 """
 
 
-@pytest.mark.parametrize("patch", PATCHES)
-def test_patch_applies_and_names_tests_that_exist(patch: Patch, tmp_path: Path) -> None:
-    for name in patch.files:
+@pytest.fixture(scope="module")
+def patches() -> list[Patch]:
+    return read_patches()
+
+
+def test_each_patch_applies(patches: list[Patch], tmp_path: Path) -> None:
+    for name in {name for patch in patches for name in patch.files}:
         original = source.path_of(name)
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if original.exists():  # else the patch makes the file
             shutil.copy(original, copy)
-    assert apply_patch(patch, tmp_path, "--check") == ""
-    for node_id in patch.node_ids:
-        name, *inside = node_id.partition("[")[0].split("::")
-        path = source.PROJECT_DIRECTORY / name
-        assert path.exists(), node_id
-        assert not inside or "::".join(inside) in functions_in(path), node_id
-    texts = "".join(read_names(node_id) for node_id in patch.node_ids)
-    assert [word for word in words_of_expression(patch) if word not in texts] == []
+    # One run of git, which tries each patch alone and stops at the first that does not apply.
+    if check_patches(patches, tmp_path):
+        failures = {patch.name: check_patches([patch], tmp_path) for patch in patches}
+        assert {name: error for name, error in failures.items() if error} == {}
+
+
+def test_each_patch_names_tests_that_exist(patches: list[Patch]) -> None:
+    failures = [
+        f"{patch.name}: {node_id}" for patch in patches for node_id in patch.node_ids if not _test_exists(node_id)
+    ]
+    assert failures == []
+
+
+def test_each_word_of_an_expression_is_in_a_name(patches: list[Patch]) -> None:
+    failures = []
+    for patch in patches:
+        if words := words_of_expression(patch):
+            texts = "".join(read_names(node_id) for node_id in patch.node_ids)
+            failures += [f"{patch.name}: {word}" for word in sorted(words) if word not in texts]
+    assert failures == []
+
+
+def _test_exists(node_id: str) -> bool:
+    name, *inside = node_id.partition("[")[0].split("::")
+    path = source.PROJECT_DIRECTORY / name
+    return path.exists() and (not inside or "::".join(inside) in read_outline(path)[0])
 
 
 def words_of_expression(patch: Patch) -> set[str]:
@@ -58,30 +79,32 @@ def read_names(node_id: str) -> str:
     """Return the text of `node_id`, in lower case, that names tests: all but the bodies of functions, and vectors."""
     path = source.PROJECT_DIRECTORY / node_id.partition("::")[0]
     files = path.rglob("*.py") if path.is_dir() else [path]
-    names = [file.name + _without_bodies(file) for file in files]
+    names = [file.name + read_outline(file)[1] for file in files]
     vectors = [] if path.is_dir() else [file.read_text(encoding="utf-8") for file in path.parent.rglob("*.json")]
     return "".join(names + vectors).lower()
 
 
 @cache
-def _without_bodies(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [ast.Pass()]
-    return ast.unparse(tree)
-
-
-@cache
-def functions_in(path: Path) -> frozenset[str]:
-    """Return the functions of a test file, those of classes as Class::function."""
+def read_outline(path: Path) -> tuple[frozenset[str], str]:
+    """Return the functions of a test file, those of classes as Class::function, and its lines outside of functions."""
+    text = path.read_text(encoding="utf-8")
+    tree, lines = ast.parse(text), text.splitlines()
     functions, names = ast.FunctionDef | ast.AsyncFunctionDef, set[str]()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in tree.body:
         if isinstance(node, functions | ast.ClassDef):
             names.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            names.update(f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, functions))
-    return frozenset(names)
+        for inner in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(inner, functions):
+                names.add(f"{node.name}::{inner.name}")
+                _remove_body(inner, lines)
+        if isinstance(node, functions):
+            _remove_body(node, lines)
+    return frozenset(names), "\n".join(line.partition("  # ")[0] for line in lines if not line.lstrip().startswith("#"))
+
+
+def _remove_body(function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> None:
+    first, last = function.body[0].lineno, function.end_lineno or function.lineno
+    lines[first - 1 : last] = [""] * (last - first + 1)
 
 
 @pytest.mark.parametrize(

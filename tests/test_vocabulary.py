@@ -4,10 +4,9 @@ The checks read the source of the installed packages and the tests. A finding is
 """
 
 import ast
-import io
 import re
-import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -116,7 +115,7 @@ def test_names_are_no_participles_and_hold_no_banned_word(package: str) -> None:
     findings = [
         f"{_where(module.path)}:{line}: {name}"
         for module in _modules(package)
-        for line, name in _assigned_names(module.tree)
+        for line, name in module.names
         if name in PARTICIPLES or BANNED_IN_NAMES & set(_words_of(name))
     ]
     assert not findings, "\n".join(findings)
@@ -126,11 +125,10 @@ def test_names_are_no_participles_and_hold_no_banned_word(package: str) -> None:
 def test_public_functions_are_verb_and_object(package: str) -> None:
     allowed = set().union(*ONE_WORD_FUNCTIONS.values())
     findings = [
-        f"{_where(module.path)}:{node.lineno}: {node.name}"
+        f"{_where(module.path)}:{line}: {name}"
         for module in _modules(package)
-        for node in module.tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if re.fullmatch("[a-z0-9]+", node.name) and node.name not in allowed
+        for line, name in module.functions
+        if re.fullmatch("[a-z0-9]+", name) and name not in allowed
     ]
     assert not findings, "\n".join(findings)
 
@@ -140,7 +138,7 @@ def test_docstrings_comments_and_messages_use_no_banned_phrase(package: str) -> 
     findings = [
         f"{_where(module.path)}:{line}: {phrase}"
         for module in _modules(package)
-        for line, text in [*_comments(module.text), *_texts(module.tree)]
+        for line, text in [*module.comments, *module.strings]
         for line, phrase in _banned(text, line)
     ]
     assert not findings, "\n".join(findings)
@@ -151,7 +149,7 @@ def test_docstrings_and_comments_of_tests_use_no_banned_phrase(directory: str) -
     findings = [
         f"{_where(module.path)}:{line}: {phrase}"
         for module in _modules(directory)
-        for line, text in [*_comments(module.text), *_docstrings(module.tree)]
+        for line, text in [*module.comments, *module.docstrings]
         for line, phrase in _banned(text, line)
     ]
     assert not findings, "\n".join(findings)
@@ -162,7 +160,7 @@ def test_test_names_are_within_the_limit(directory: str) -> None:
     findings = [
         f"{_where(module.path)}:{line}: {len(name)} characters: {name}"
         for module in _modules(directory)
-        for line, name in _assigned_names(module.tree)
+        for line, name in module.names
         if name.startswith("test_") and len(name) > TEST_NAME_CHARACTERS
     ]
     assert not findings, "\n".join(findings)
@@ -179,7 +177,7 @@ def test_documents_and_pages_use_no_banned_phrase(document: Path) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_docstrings_and_comments_stay_within_the_limits(package: str) -> None:
-    texts = [text for module in _modules(package) for text in _prose(module)]
+    texts = [text for module in _modules(package) for _, text in [*module.comments, *module.docstrings]]
     assert _beyond("\n".join(texts), AT_MOST, AT_LEAST) == {}
 
 
@@ -204,14 +202,21 @@ def test_banned_phrases_are_found_as_whole_words(text: str, phrases: list[str]) 
 
 def test_banned_phrases_are_found_in_docstrings_with_their_line() -> None:
     code = '"""Whoever."""\n\n\ndef f(x):\n    """Return x.\n\n    Or nobody.\n    """\n    return "told"\n'
-    phrases = [item for line, text in _docstrings(ast.parse(code)) for item in _banned(text, line)]
+    phrases = [item for line, text in _docstrings(ast.walk(ast.parse(code))) for item in _banned(text, line)]
     assert phrases == [(1, "whoever"), (7, "nobody")]
+
+
+def test_comment_is_found_and_text_of_a_string_is_not() -> None:
+    code = 'a = "# b"  # c "d\ne = \'\\\'# f\'\n"""g\n# h\n"""\n# i\nj = r"\\d # k"  # l\n'
+    assert list(source.find_comments(code)) == [(1, '# c "d'), (6, "# i"), (7, "# l")]
 
 
 def test_banned_phrases_are_found_in_messages_docstrings_and_comments() -> None:
     code = '"""Whoever."""\n# nobody\ndef f(x):\n    raise ValueError(f"{x} is told")\n'
     phrases = [
-        phrase for line, text in [*_comments(code), *_texts(ast.parse(code))] for _, phrase in _banned(text, line)
+        phrase
+        for line, text in [*source.find_comments(code), *_texts(ast.walk(ast.parse(code)))]
+        for _, phrase in _banned(text, line)
     ]
     assert sorted(phrases) == ["is told", "nobody", "whoever"]
 
@@ -228,7 +233,7 @@ def test_banned_phrases_are_found_in_messages_docstrings_and_comments() -> None:
     ],
 )
 def test_names_are_found_in_every_kind_of_assignment(code: str, names: list[str]) -> None:
-    assert sorted(name for _, name in _assigned_names(ast.parse(code))) == names
+    assert sorted(name for _, name in _assigned_names(ast.walk(ast.parse(code)))) == names
 
 
 @pytest.mark.parametrize(
@@ -243,13 +248,39 @@ def test_a_word_that_is_too_rare_is_reported() -> None:
     assert _beyond("word " * 1000, {}, {"return": 2}) == {"return": 0.0}
 
 
+@dataclass(frozen=True)
+class _Module:
+    """What the checks read of a module, by line. Its syntax tree is not stored: those of all tests take 100 MB."""
+
+    path: Path
+    names: list[tuple[int, str]]
+    functions: list[tuple[int, str]]  # at module level
+    comments: list[tuple[int, str]]
+    docstrings: list[tuple[int, str]]
+    strings: list[tuple[int, str]]  # with the docstrings
+
+
+def _read_module(module: source.Module) -> _Module:
+    tree = ast.parse(module.text)
+    nodes = list(ast.walk(tree))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return _Module(
+        path=module.path,
+        names=list(_assigned_names(nodes)),
+        functions=[(node.lineno, node.name) for node in functions],
+        comments=list(source.find_comments(module.text)),
+        docstrings=list(_docstrings(nodes)),
+        strings=list(_texts(nodes)),
+    )
+
+
 @cache
-def _modules(package: str) -> tuple[source.Module, ...]:
+def _modules(package: str) -> tuple[_Module, ...]:
     """Return the modules of `package` without its migrations, which describe the past."""
     directory = PACKAGES.get(package, PROJECT / package)
     modules = source.modules(directory)
     assert modules, f"{directory} has no modules"
-    return tuple(module for name, module in modules.items() if "migrations" not in name.split("."))
+    return tuple(_read_module(module) for name, module in modules.items() if "migrations" not in name.split("."))
 
 
 def _where(path: Path) -> str:
@@ -261,9 +292,9 @@ def _words_of(name: str) -> list[str]:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")
 
 
-def _assigned_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and name of every variable, attribute, parameter, function and class that a module defines."""
-    for node in ast.walk(tree):
+def _assigned_names(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and name of every variable, attribute, parameter, function and class that `nodes` define."""
+    for node in nodes:
         match node:
             case ast.Name(ctx=ast.Store()):
                 yield node.lineno, node.id
@@ -277,30 +308,19 @@ def _assigned_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
 
 
-def _comments(text: str) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
-
-
-def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _texts(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and text of every string: docstrings, messages, hints, page texts."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
 
 
-def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and text of the docstring of the module and of each class and function."""
-    for node in ast.walk(tree):
+def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and text of the docstring of each module, class and function of `nodes`."""
+    for node in nodes:
         is_documented = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
         if is_documented and (docstring := ast.get_docstring(node)):
             yield node.body[0].lineno, docstring
-
-
-def _prose(module: source.Module) -> Iterator[str]:
-    """Yield the comments and docstrings of `module`."""
-    yield from (text for _, text in [*_comments(module.text), *_docstrings(module.tree)])
 
 
 def _banned(text: str, first_line: int = 1) -> Iterator[tuple[int, str]]:

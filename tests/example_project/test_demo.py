@@ -94,7 +94,22 @@ def test_signal_handlers_are_restored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_demo_stops_all_processes_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_interrupts_and_stops_child_processes(tmp_path: Path, number: signal.Signals) -> None:
+    def interrupt() -> None:
+        with Processes(tmp_path) as processes:
+            processes.start("sleeper", SLEEP_COMMAND, os.environ)
+            pids.append(processes.get_pid("sleeper"))
+            signal.raise_signal(number)
+            processes.watch()
+
+    pids: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+def test_demo_stops_all_processes_on_a_signal(tmp_path: Path) -> None:
     site, cognito = find_free_port(0), find_free_port(0)
     command = [sys.executable, str(EXAMPLE / "manage.py"), "demo", f"--port={site}", f"--cognito-port={cognito}"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "fieldnotes.settings", "XDG_STATE_HOME": str(tmp_path)}
@@ -103,7 +118,7 @@ def test_demo_stops_all_processes_on_a_signal(tmp_path: Path, number: signal.Sig
         lines: list[str] = []
         while not lines or "Ctrl-C" not in lines[-1]:
             lines.append(next(demo.stdout))
-        demo.send_signal(number)
+        demo.send_signal(signal.SIGTERM)
         lines += demo.stdout.readlines()
         assert demo.wait() == 0
     assert lines[-1].strip() == "Stopped."

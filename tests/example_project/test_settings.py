@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.source import EXAMPLE
 
 PRODUCTION = {
@@ -61,13 +59,22 @@ def test_postgresql_prepares_its_statements() -> None:
     assert _run_manage("shell", "-v0", "-c", code, **environment).stdout.strip() == "postgresql 5"
 
 
-@pytest.mark.parametrize("value", ["0", "false", "no", ""])
-def test_debug_is_off_by_default(value: str) -> None:
-    process = _run_manage(
-        "shell",
-        "-v0",
-        "-c",
-        "from django.conf import settings; print(settings.DEBUG)",
-        **{**PRODUCTION, "DJANGO_DEBUG": value},
-    )
-    assert process.stdout.strip() == "False"
+def test_debug_is_off_by_default() -> None:
+    code = """
+import importlib, os
+from fieldnotes import settings
+for value in ("0", "false", "no", "", None, "1"):
+    os.environ.pop("DJANGO_DEBUG", None)
+    os.environ.update({"DJANGO_DEBUG": value} if value is not None else {})
+    print(repr(value), importlib.reload(settings).DEBUG)
+"""
+    process = _run_manage("shell", "-v0", "-c", code, **PRODUCTION)
+    values = dict(line.split(" ") for line in process.stdout.splitlines())
+    assert values == {
+        "'0'": "False",
+        "'false'": "False",
+        "'no'": "False",
+        "''": "False",
+        "None": "False",
+        "'1'": "True",
+    }

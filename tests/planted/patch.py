@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -75,12 +76,21 @@ def read_patch(path: Path) -> Patch:
     return Patch(path, _header(path, head, "promise"), tests, files, _database(path, head))
 
 
-def apply_patch(patch: Patch, project: Path, *options: str) -> str:
-    """Apply a patch to the project at `project`; with `--check` only try to. Return git's error, or ''."""
+def apply_patch(patch: Patch, project: Path) -> str:
+    """Apply a patch to the project at `project`. Return git's error, or ''."""
+    return _run_git_apply(project, str(patch.path.resolve()))
+
+
+def check_patches(patches: Iterable[Patch], project: Path) -> str:
+    """Return git's error of the first patch that does not apply to the unchanged project, or ''."""
+    return _run_git_apply(project, "--check", *(str(patch.path.resolve()) for patch in patches))
+
+
+def _run_git_apply(project: Path, *arguments: str) -> str:
     # Below a Git work tree that it is not the root of, `git apply` would ignore all files and succeed.
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(project.resolve().parent)}
     environment = {name: value for name, value in environment.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
-    command = ["git", "apply", *options, str(patch.path.resolve())]
+    command = ["git", "apply", *arguments]
     process = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     return process.stderr.strip() or "git apply failed" if process.returncode else ""
 

@@ -1,5 +1,6 @@
 """Rules for every test: connections to loopback only, and a marker for the real parts that it needs."""
 
+import gc
 import signal
 from collections.abc import Generator
 from contextvars import copy_context
@@ -70,6 +71,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if excluded:
         config.hook.pytest_deselected(items=list(excluded))
         items[:] = [item for item in items if item not in excluded]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and keep it away from the collected tests.
+
+    Each full collection visits all of the many thousand items, and finds nothing: they live as long as the run.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,10 +1,12 @@
 """The package's source as data: its modules, parsed and never run. Contains no rules; the tests do."""
 
 import ast
-from collections.abc import Container, Iterator
+import re
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import local_cognito
 
@@ -21,6 +23,10 @@ _INSTALLED = {
     PACKAGE: PACKAGE_DIRECTORY,
     "packages/local-cognito/local_cognito": Path(local_cognito.__file__).parent,
 }
+# A string or a comment of Python: what looks like a comment inside a string belongs to the string.
+_STRING_OR_COMMENT = re.compile(
+    r"""("{3}|'{3})(?:\\.|[^\\])*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#[^\n]*""", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class Module:
         """Return the parsed file."""
         return ast.parse(self.text, self.path)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Return all nodes of the parsed file."""
+        return tuple(ast.walk(self.tree))
+
 
 def path_of(name: str) -> Path:
     """Return the path of a file of the checkout; the packages may be installed from wheels instead."""
@@ -59,15 +70,26 @@ def path_of(name: str) -> Path:
     return PROJECT_DIRECTORY / name
 
 
-def modules(directory: Path = PACKAGE_DIRECTORY) -> dict[str, Module]:
-    """Return every module of the package in `directory` by its dotted name."""
+@cache
+def modules(directory: Path = PACKAGE_DIRECTORY) -> Mapping[str, Module]:
+    """Return every module of the package in `directory` by its dotted name; each is read and parsed at most once."""
     result = {}
     for path in sorted(directory.rglob("*.py")):
         parts = path.relative_to(directory.parent).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
         result[name] = Module(name, path, is_package)
-    return result
+    return MappingProxyType(result)
+
+
+def find_comments(text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of each comment of a module's source. `tokenize` takes eight times as long."""
+    line, end = 1, 0
+    for match in _STRING_OR_COMMENT.finditer(text):
+        line += text.count("\n", end, match.start())
+        end = match.start()
+        if match[0].startswith("#"):
+            yield line, match[0]
 
 
 def imports(module: Module, existing: Container[str]) -> Iterator[Import]:
