@@ -24,7 +24,7 @@ from tests.support.real_parts import REDIS_URL
 
 pytestmark = [pytest.mark.needs("postgresql", "redis"), pytest.mark.django_db(transaction=True)]
 
-PARALLEL_REQUESTS = 40
+PARALLEL_REQUESTS = 16
 MAX_ROUNDS = 50
 TIMEOUT_SECONDS = 30
 
