@@ -66,8 +66,8 @@ class Site(NamedTuple):
         raise AssertionError("one process answered every request")
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(django_db_setup: None) -> Iterator[Site]:
     with listening_socket() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with Emulator(seed=seed_for(url)) as emulator:
