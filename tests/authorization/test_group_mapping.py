@@ -216,9 +216,11 @@ def test_every_directory_group_name_is_parsed_as_written(names) -> None:
     assert parse_groups_claim(f"[{','.join(map(quote_plus, names))}]") == parse_groups_claim(names) == stripped
 
 
+# For its default alphabet, st.text() encodes each character of Unicode.
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
 )
 
 

@@ -19,12 +19,15 @@ from django_cognito.users.authentication import authenticate
 from django_cognito.users.claim_sources import IdentityClaims, Source
 from tests.support import source
 from tests.support.scenarios.users import NOW, django_groups, link_of, token
+from tests.support.sizes import choose_size
 
 from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_state, stored_state
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 1, tzinfo=UTC)
-few_examples = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few_examples = settings(
+    max_examples=choose_size(40, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture(autouse=True)

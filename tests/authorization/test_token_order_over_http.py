@@ -1,4 +1,4 @@
-"""Tokens of 20 users in shuffled order, sent to two gunicorn processes: the order has no effect."""
+"""Tokens of many users in shuffled order, sent to two gunicorn processes: the order has no effect."""
 
 import random
 from collections import defaultdict
@@ -19,8 +19,8 @@ from tests.support.sizes import choose_size
 
 from .token_histories import NAMES, Event, expected_state, stored_state
 
-USERS = 20
-REQUESTS, WITH_ID_TOKEN = choose_size((900, 100), (9_000, 1_000))
+USERS = choose_size(8, 20)
+REQUESTS, WITH_ID_TOKEN = choose_size((360, 40), (9_000, 1_000))
 SECONDS = choose_size(20, 200)  # range of the tokens' moments: several of each user in the same second
 CLIENTS = 8
 

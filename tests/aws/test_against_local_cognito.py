@@ -27,7 +27,7 @@ SHORT_POOL = "eu-west-1:11111111-0000-4000-8000-000000000002"
 BARE_POOL = "eu-west-1:11111111-0000-4000-8000-000000000003"
 SHORT_SECONDS = 40
 NAMES = [f"user{number}" for number in range(20)]
-THREADS = choose_size(4, 20)  # of each user
+THREADS = choose_size(2, 20)  # of each user
 OWN_FILES = f"arn:aws:s3:::{BUCKET}/${{cognito-identity.amazonaws.com:sub}}/*"
 SEED = {
     "pools": [

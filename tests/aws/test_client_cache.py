@@ -30,7 +30,7 @@ from tests.support.sizes import choose_size
 from .identity_endpoint import POOL_ID, IdentityEndpoint, error_response, identity_of
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
-THREADS = choose_size(5, 20)  # of each of 20 users
+THREADS = choose_size(3, 20)  # of each of 20 users
 
 
 def get_cached_aws(id_token: str) -> UserAws | None:

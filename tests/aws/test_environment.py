@@ -1,5 +1,6 @@
 """Environment variables change the endpoints of a user's AWS clients, never the signer or the profile."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,8 +88,13 @@ PROFILES = {
 }
 
 
-@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", ""])
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("profile", "variable"),
+    [
+        *((profile, "AWS_PROFILE") for profile in PROFILES),
+        *itertools.product(("missing", "role", "process", "keys", "region"), ("AWS_DEFAULT_PROFILE", "")),
+    ],
+)
 def test_aws_profile_changes_no_client(
     alice: UserAws,
     s3: ScriptedServer,
@@ -124,8 +130,7 @@ def test_endpoint_of_one_service_is_read_from_the_environment(
 # Proxies
 
 
-@pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize(("host", "maker"), [*(("127.0.0.1", maker) for maker in MAKERS), ("localhost", "client")])
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_loopback_endpoint_uses_no_proxy(
     alice: UserAws,

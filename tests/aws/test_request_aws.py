@@ -606,10 +606,17 @@ FAILURES: dict[str, tuple[type[Exception], Any]] = {
 }
 
 
+USES: dict[str, Callable[[Any], Any]] = {
+    "credentials": lambda aws: aws.credentials,
+    "client": lambda aws: aws.client("s3"),
+    "async credentials": lambda aws: async_to_sync(aws.acredentials)(),
+}
+
+
 @pytest.mark.parametrize("by", ["session", "bearer"])
-@pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize(
-    "use", [lambda aws: aws.credentials, lambda aws: aws.client("s3"), lambda aws: async_to_sync(aws.acredentials)()]
+    ("failure", "use"),
+    [*((failure, "credentials") for failure in FAILURES), ("rejected", "client"), ("rejected", "async credentials")],
 )
 def test_debug_page_contains_no_secret(
     client: Client,
@@ -618,7 +625,7 @@ def test_debug_page_contains_no_secret(
     monkeypatch: pytest.MonkeyPatch,
     by: str,
     failure: str,
-    use: Any,
+    use: str,
 ) -> None:
     settings.DEBUG = True
     sign_in(client)
@@ -632,7 +639,7 @@ def test_debug_page_contains_no_secret(
         identity_endpoint.response = cause
     request: Any = client.get("/unused/", headers=headers).wsgi_request
     with pytest.raises(kind) as raised:
-        use(request.cognito.aws)
+        USES[use](request.cognito.aws)
     page = report_of(raised.value, request)
     raws = _tokens_of(request, headers)
     assert "django_cognito/aws/request_aws.py" in page

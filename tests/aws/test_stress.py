@@ -1,4 +1,4 @@
-"""Twenty users at once, through the middleware to the local AWS: STS identifies each, and IAM separates them."""
+"""Many users at once, through the middleware to the local AWS: STS identifies each, and IAM separates them."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.a
 
 USER_POOL, CLIENT_ID, BUCKET = "eu-west-1_Twenty", "1twenty", "diaries"
 IDENTITY_POOL = "eu-west-1:20202020-0000-4000-8000-000000000001"
-NAMES = [f"user{number:02}" for number in range(20)]
+NAMES = [f"user{number:02}" for number in range(choose_size(8, 20))]
 ROUNDS = choose_size(2, 4)
 _OWN = {
     "Statement": {
@@ -66,7 +66,7 @@ def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
             "ISSUER": running.issuer(USER_POOL),
             "ENDPOINT_URL": running.endpoint_url,
             "IDENTITY_POOL_ID": IDENTITY_POOL,
-            "HTTP_TIMEOUT_SECONDS": 30,  # twenty users on two cores; the emulator handles one request at a time
+            "HTTP_TIMEOUT_SECONDS": 30,  # all users on two cores; the emulator handles one request at a time
         }
         administrator = running.admin_credentials
         monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
@@ -117,7 +117,7 @@ def send_with_session(access_token: str, id_token: str, query: Mapping[str, str]
 
 
 @pytest.mark.parametrize("send", [send_with_bearer, send_with_session])
-def test_twenty_users_in_twenty_threads_see_only_their_own_data(
+def test_users_in_parallel_threads_see_only_their_own_data(
     tokens: Mapping[str, Tokens], identities: Mapping[str, str], send: Callable[..., Any]
 ) -> None:
     barrier = threading.Barrier(len(NAMES))

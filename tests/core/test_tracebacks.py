@@ -1,7 +1,6 @@
 """An error keeps its traceback, but the local variables of the called frames are cleared."""
 
 import asyncio
-import gc
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
@@ -95,7 +94,6 @@ def test_error_keeps_no_argument_alive() -> None:
     except KeyError as error:
         stored = error
         del argument
-        gc.collect()
         assert reference() is None
         assert stored.__traceback__ is not None
 

@@ -46,7 +46,7 @@ class Load(NamedTuple):
     kills: int
 
 
-LOAD = choose_size(Load(workers=2, logins=20, kills=1), Load(workers=4, logins=200, kills=MAX_SECONDS))
+LOAD = choose_size(Load(workers=2, logins=12, kills=1), Load(workers=4, logins=200, kills=MAX_SECONDS))
 
 
 def request_until_refreshed(site: Site, clients: list[Client]) -> Counter[tuple[int, str]]:
@@ -56,7 +56,7 @@ def request_until_refreshed(site: Site, clients: list[Client]) -> Counter[tuple[
     while waiting_clients := [client for client in clients if login_in(client).version == 0]:
         assert time.monotonic() < deadline, f"{len(waiting_clients)} logins were not refreshed"
         responses.update((status, body if status == 200 else "") for status, body in site.get_all(waiting_clients))
-        time.sleep(0.2)  # as a browser pauses
+        time.sleep(0.5)  # as a browser pauses
     return responses
 
 

@@ -38,7 +38,7 @@ def start(
         keys.script(json_answer(jwks()))
         token_endpoint.script(Answer())
 
-        def start_site(*, is_redis_down: bool = False, **changes: Any) -> str:
+        def start_site(*, is_redis_down: bool = False, workers: int = PROCESSES, **changes: Any) -> str:
             redis_url = f"redis://{unreachable.removeprefix('http://')}/0" if is_redis_down else REDIS_URL
             cache = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url}
             settings.CACHES = {"default": {**cache, "KEY_PREFIX": connection.settings_dict["NAME"]}}
@@ -50,7 +50,7 @@ def start(
                 "PROCESS_SITE_COGNITO": json.dumps({**cognito, "JWKS_URI": f"{keys.url}/jwks.json"}),
                 "LOAD_REDIS_URL": redis_url,
             }
-            stack.enter_context(serve("tests.load.sign_out_site", listening, variables, workers=PROCESSES))
+            stack.enter_context(serve("tests.load.sign_out_site", listening, variables, workers=workers))
             return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
         yield start_site
@@ -85,7 +85,7 @@ def test_bearer_client_of_other_processes_is_rejected_in_time(start: Start, sign
 @pytest.mark.parametrize("without_cache", ["allow", "reject"])
 def test_without_redis_the_setting_decides(start: Start, without_cache: str) -> None:
     first, second = start_login("alice"), start_login("bob")
-    url = start(is_redis_down=True, WITHOUT_CACHE=without_cache)
+    url = start(is_redis_down=True, workers=1, WITHOUT_CACHE=without_cache)
     revoke_login(first)
     sign_out_everywhere(second.cognito_user.user)
     answers = [get_answer(url, raw_token(login)) for login in (first, second)]

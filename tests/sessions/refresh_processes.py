@@ -174,7 +174,13 @@ class Site:
 
 @contextmanager
 def running_site(
-    emulator: Emulator, proxy: DelayingProxy, directory: Path, token_timeout: float, *, options: Sequence[str] = ()
+    emulator: Emulator,
+    proxy: DelayingProxy,
+    directory: Path,
+    token_timeout: float,
+    *,
+    options: Sequence[str] = (),
+    module: str = "tests.support.gunicorn_with_imports",
 ) -> Iterator[Site]:
     """Run the site on a free port, with two workers or other `options` of gunicorn; stop it by the id of its master."""
     pids, leases = directory / "pids", directory / "leases"
@@ -192,7 +198,7 @@ def running_site(
             "PYTHONPATH": str(ROOT),
         }
         defaults = ["--workers=2", "--threads=8", "--timeout=120", "--log-level=critical"]
-        command = [sys.executable, "-m", "gunicorn", *defaults, *options, f"--bind=fd://{listening.fileno()}"]
+        command = [sys.executable, "-m", module, *defaults, *options, f"--bind=fd://{listening.fileno()}"]
         process = subprocess.Popen(
             [*command, "tests.sessions.refresh_wsgi"],
             env={**os.environ, **variables},

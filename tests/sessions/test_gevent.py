@@ -27,7 +27,8 @@ def test_three_simultaneous_refreshes_under_gevent_succeed(settings: Any, tmp_pa
         settings.COGNITO = settings_for(emulator, CLIENT_ID, DOMAIN=proxy.url)
         clients = sign_in_browsers(emulator, [-1, -1, -1])
         options = ["--workers=1", "--worker-class=gevent"]
-        with running_site(emulator, proxy, tmp_path, 15, options=options) as site:
+        # gevent patches the standard library, and must do so before other imports.
+        with running_site(emulator, proxy, tmp_path, 15, options=options, module="gunicorn") as site:
             with delayed_refreshes(site, proxy, clients) as answers:
                 proxy.release()  # all three wait for Cognito at the same time
             assert answers == [(200, "alice")] * 3

@@ -101,8 +101,14 @@ REMOVALS = {
 each_removal = pytest.mark.parametrize("remaining_pools", REMOVALS.values(), ids=REMOVALS)
 
 
-@each_removal
-@pytest.mark.parametrize("ends_in", [3_600, 30, -1], ids=["valid", "due", "expired"])
+@pytest.mark.parametrize(
+    ("visit", "remaining_pools", "ends_in"),
+    [
+        *(("sync", pools, ends_in) for pools in REMOVALS.values() for ends_in in (3_600, 30, -1)),
+        *(("async", pools, -1) for pools in REMOVALS.values()),
+    ],
+    indirect=["visit"],
+)
 def test_login_of_a_removed_pool_or_client_ends_without_a_request(
     client: Client,
     two_pools: TwoPools,

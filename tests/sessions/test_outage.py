@@ -197,12 +197,17 @@ def test_anonymous_request_after_the_grace_has_no_token(client: Client, sign_in_
 # Views that always load the user
 
 
-@pytest.mark.parametrize("situation", ["plain", "login required", "atomic requests", "read early"])
 @pytest.mark.parametrize(
-    ("url", "grant"),
+    ("situation", "url", "grant"),
     [
-        *((url, GRANTS["superuser"]) for url in ("/auth/logout/", "/admin/logout/", "/logout/")),
-        *((url, None) for url in ("/auth/logout/", "/logout/")),  # the admin signs out staff only
+        *(("plain", url, GRANTS["superuser"]) for url in ("/auth/logout/", "/admin/logout/", "/logout/")),
+        *(("plain", url, None) for url in ("/auth/logout/", "/logout/")),  # the admin signs out staff only
+        *(
+            (situation, url, grant)
+            for situation in ("login required", "atomic requests", "read early")
+            for url, grant in (("/auth/logout/", GRANTS["superuser"]), ("/admin/logout/", GRANTS["superuser"]))
+        ),
+        ("login required", "/logout/", None),
     ],
 )
 def test_sign_out_in_an_outage_ends_the_session(

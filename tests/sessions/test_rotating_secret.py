@@ -136,6 +136,7 @@ def run_operations(emulator: Emulator, vault: Vault, until: float) -> dict[str, 
         while operations < share or time.monotonic() < until:
             sign_in_and_refresh(browser, failures)
             operations += 1 + REFRESHES
+            time.sleep(0.2)  # as a user pauses
     return {"operations": operations, "failures": failures, "reads": vault.reads}
 
 

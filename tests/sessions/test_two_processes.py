@@ -24,7 +24,7 @@ from tests.support.real_parts import REDIS_URL
 
 pytestmark = [pytest.mark.needs("postgresql", "redis"), pytest.mark.django_db(transaction=True)]
 
-PARALLEL_REQUESTS = 40
+PARALLEL_REQUESTS = 16
 MAX_ROUNDS = 50
 TIMEOUT_SECONDS = 30
 
@@ -66,8 +66,8 @@ class Site(NamedTuple):
         raise AssertionError("one process answered every request")
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(django_db_setup: None) -> Iterator[Site]:
     with listening_socket() as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with Emulator(seed=seed_for(url)) as emulator:

@@ -36,7 +36,7 @@ def serve(
     ]
     environment = {**os.environ, **variables, "DJANGO_SETTINGS_MODULE": settings_module, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", *arguments],
+        [sys.executable, "-m", "tests.support.gunicorn_with_imports", *arguments],
         env=environment,
         cwd=ROOT,
         pass_fds=[listening.fileno()],

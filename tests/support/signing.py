@@ -80,14 +80,29 @@ def roca_modulus(bits: int) -> int:
     return modulus
 
 
+# Two primes that `_roca_factor(1_024, ...)` returns and whose product has 2,048 bits. The search takes seconds.
+_ROCA_PRIMES = (
+    int(
+        "b103edf75e3ceda7548a9a1b3eb9dc83a0d1ca5e3b799f6c2cf0073b21fb2fdd"
+        "0f05138d741aacd0be7c2a3dad7d8cab51d77b5bd5c72f091c22750b594d0269"
+        "b980aae3bf29bf0fea5a6643d1030556ed67b403d9d139d0a860eb531b0dfab6"
+        "8a2833781df23e21231cc7d3391cf7f2098c11c3249c8db7eeca158d33897697",
+        16,
+    ),
+    int(
+        "c7e55c33198bb5e975def65756830902f3144a2128fc3691dabb42161fe57625"
+        "25c3a4ecab0336ecfc28ce83ce57e0a2bb6b8b8abbcdfb699052a6540695f6f4"
+        "4dbfc765a45d39b413d7b7a47b95af4a84b1760e0bb2e04ca0aee7a9eb17eab7"
+        "28e5f238e10e6b3f701c908ce73baec0a28526a366ec27c4e6faad3ad7aaa82d",
+        16,
+    ),
+)
+
+
 @cache
 def roca_key() -> RSAPrivateKey:
-    """Return a key of 2,048 bits in the structure of Infineon's library; its factors are primes."""
-    chance = random.Random(2_048)
-    while True:
-        p, q = _roca_prime(chance), _roca_prime(chance)
-        if (p * q).bit_length() == 2_048:
-            break
+    """Return a key of 2,048 bits in the structure of Infineon's library."""
+    p, q = _ROCA_PRIMES
     d = pow(65_537, -1, math.lcm(p - 1, q - 1))
     crt = rsa_crt_dmp1(d, p), rsa_crt_dmq1(d, q), rsa_crt_iqmp(p, q)
     return RSAPrivateNumbers(p, q, d, *crt, RSAPublicNumbers(65_537, p * q)).private_key()
@@ -110,11 +125,4 @@ def _roca_factor(bits: int, chance: random.Random) -> int:
         k = chance.getrandbits(bits - first.bit_length() + 1)
         factor = k * first + pow(65_537, chance.getrandbits(64), first)
         if factor.bit_length() == bits:
-            return factor
-
-
-def _roca_prime(chance: random.Random) -> int:
-    while True:
-        factor = _roca_factor(1_024, chance)
-        if pow(2, factor - 1, factor) == 1 == pow(3, factor - 1, factor):
             return factor

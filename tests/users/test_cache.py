@@ -513,7 +513,7 @@ def test_saved_change_counts_despite_concurrent_reads(alice) -> None:
     for reader in readers:
         reader.start()
     try:
-        for number in range(20):
+        for number in range(10):
             user = User.objects.get()
             user.first_name = str(number)
             user.save()

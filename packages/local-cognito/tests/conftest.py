@@ -14,6 +14,7 @@ if "local_cognito_support" not in sys.modules:  # the tests of django_cognito re
     pytest.register_assert_rewrite("local_cognito_support")
 
 from local_cognito_support import identity_site, real_parts
+from local_cognito_support.compiled_routes import compile_routes_once
 from local_cognito_support.identity_provider import federated_emulator, provider
 from local_cognito_support.user_pools import SEED, Clock, Users
 
@@ -21,7 +22,8 @@ __all__ = ["federated_emulator", "provider"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers; compile the routes of all emulators once."""
+    compile_routes_once()
     config.addinivalue_line("markers", f"needs(part, ...): programs the test needs: {', '.join(real_parts.PROBES)}")
     config.addinivalue_line("markers", "mistake(text, by=kind): a row of tests/mistakes.md and what reports it")
 

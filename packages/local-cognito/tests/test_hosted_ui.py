@@ -50,19 +50,25 @@ def test_request_without_state_gets_no_state(browser: Browser) -> None:
     assert set(read_query(browser.sign_in().headers["Location"])) == {"code"}
 
 
+# The login page checks the parameters of the authorization request again, in the same function: five of each there.
+ERRORS_ON_A_PAGE = [
+    ({"client_id": None}, "invalid_request"),
+    ({"client_id": "nobody"}, "invalid_client"),
+    ({"redirect_uri": None}, "invalid_request"),
+    ({"redirect_uri": "https://evil.example/"}, "redirect_mismatch"),
+    ({"redirect_uri": CALLBACK.rstrip("/")}, "redirect_mismatch"),
+    ({"redirect_uri": CALLBACK + "?next=/"}, "redirect_mismatch"),
+    ({"redirect_uri": CALLBACK.replace("localhost", "LOCALHOST")}, "redirect_mismatch"),
+]
+
+
 @pytest.mark.parametrize(
-    ("changes", "code"),
+    ("path", "changes", "code"),
     [
-        ({"client_id": None}, "invalid_request"),
-        ({"client_id": "nobody"}, "invalid_client"),
-        ({"redirect_uri": None}, "invalid_request"),
-        ({"redirect_uri": "https://evil.example/"}, "redirect_mismatch"),
-        ({"redirect_uri": CALLBACK.rstrip("/")}, "redirect_mismatch"),
-        ({"redirect_uri": CALLBACK + "?next=/"}, "redirect_mismatch"),
-        ({"redirect_uri": CALLBACK.replace("localhost", "LOCALHOST")}, "redirect_mismatch"),
+        *(("/oauth2/authorize", *case) for case in ERRORS_ON_A_PAGE),
+        *(("/login", *case) for case in ERRORS_ON_A_PAGE[:5]),
     ],
 )
-@pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
 def test_invalid_client_or_redirect_uri_is_an_error_page(
     site: Site, path: str, changes: dict[str, str | None], code: str
 ) -> None:
@@ -79,32 +85,37 @@ def test_repeated_client_id_or_redirect_uri_is_an_error_page(site: Site, name: s
     assert answer.status_code == 400
 
 
+ERRORS_AT_THE_APP = [
+    ({"response_type": None}, "invalid_request"),
+    ({"response_type": "banana"}, "invalid_request"),
+    ({"response_type": "token"}, "unauthorized_client"),
+    ({"code_challenge_method": None}, "invalid_request"),
+    ({"code_challenge_method": "plain"}, "invalid_request"),
+    ({"code_challenge": None}, "invalid_request"),
+    ({"code_challenge": "too-short"}, "invalid_request"),
+    ({"scope": "openid orders/read"}, "invalid_scope"),
+    ({"scope": "email"}, "invalid_scope"),
+    ({"prompt": "none"}, "login_required"),
+    ({"prompt": "none login"}, "invalid_request"),
+    ({"prompt": "please"}, "invalid_request"),
+    ({"max_age": "soon"}, "invalid_request"),
+    ({"identity_provider": "Google"}, "invalid_request"),
+    ({"resource": "an API of ours"}, "invalid_request"),
+    ({"resource": "api.example.com"}, "invalid_request"),
+    ({"resource": "https://api.example.com/#notes"}, "invalid_request"),
+    ({"resource": "http://api.example.com"}, "invalid_request"),
+    ({"resource": "http://localhost.example.com"}, "invalid_request"),
+    ({"resource": "https://api.example.com https://files.example.com"}, "invalid_request"),
+]
+
+
 @pytest.mark.parametrize(
-    ("changes", "error"),
+    ("path", "changes", "error"),
     [
-        ({"response_type": None}, "invalid_request"),
-        ({"response_type": "banana"}, "invalid_request"),
-        ({"response_type": "token"}, "unauthorized_client"),
-        ({"code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"code_challenge": None}, "invalid_request"),
-        ({"code_challenge": "too-short"}, "invalid_request"),
-        ({"scope": "openid orders/read"}, "invalid_scope"),
-        ({"scope": "email"}, "invalid_scope"),
-        ({"prompt": "none"}, "login_required"),
-        ({"prompt": "none login"}, "invalid_request"),
-        ({"prompt": "please"}, "invalid_request"),
-        ({"max_age": "soon"}, "invalid_request"),
-        ({"identity_provider": "Google"}, "invalid_request"),
-        ({"resource": "an API of ours"}, "invalid_request"),
-        ({"resource": "api.example.com"}, "invalid_request"),
-        ({"resource": "https://api.example.com/#notes"}, "invalid_request"),
-        ({"resource": "http://api.example.com"}, "invalid_request"),
-        ({"resource": "http://localhost.example.com"}, "invalid_request"),
-        ({"resource": "https://api.example.com https://files.example.com"}, "invalid_request"),
+        *(("/oauth2/authorize", *case) for case in ERRORS_AT_THE_APP),
+        *(("/login", *case) for case in ERRORS_AT_THE_APP[::4]),
     ],
 )
-@pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
 def test_authorization_error_redirects_to_the_app_with_state(
     browser: Browser, path: str, changes: dict[str, str | None], error: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Importing local_cognito changes neither moto nor the process. Each test runs in a new process."""
+"""Importing local_cognito changes neither moto nor the process. Each script runs in a new process."""
 
 import subprocess
 import sys
@@ -54,42 +54,41 @@ def run(script: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def moto_modules() -> list[str]:
-    """Return the modules of `LIBRARIES` that local_cognito imports."""
-    printed = run(_IMPORT_ALL + "import_all()\nprint(*sys.modules)")
-    return sorted(name for name in printed.split() if name.partition(".")[0] in LIBRARIES)
+def modules() -> list[str]:
+    """Return the modules that a process has after it has imported all of local_cognito."""
+    return run(_IMPORT_ALL + "import_all()\nprint(*sys.modules)").split()
 
 
-def test_import_leaves_moto_unchanged(moto_modules: list[str]) -> None:
+@pytest.fixture(scope="module")
+def changes(modules: list[str]) -> list[str]:
+    """Import local_cognito after its libraries; return a line on moto and a line on the process."""
     script = f"""{_IMPORT_ALL}{_STATE_OF_MOTO}
-for name in {moto_modules!r}:
-    importlib.import_module(name)
-before = state_of_moto()
-import_all()
-after = state_of_moto()
-added = [key for key in after.keys() - before.keys() if key[-1] not in ("__abstractmethods__", "_abc_impl")]
-changed = [key for key in before.keys() & after.keys() if before[key][1] != after[key][1]]
-print(len(before) > 5_000, added, changed, before.keys() - after.keys() or "")
-"""
-    assert run(script) == "True [] [] \n"
-
-
-def test_import_leaves_the_process_unchanged(moto_modules: list[str]) -> None:
-    script = f"""{_IMPORT_ALL}
 import logging, os, signal, socket, threading, warnings
-for name in {moto_modules!r}:
+for name in {sorted(name for name in modules if name.partition(".")[0] in LIBRARIES)!r}:
     importlib.import_module(name)
-def state():
+def state_of_process():
     return (
         dict(os.environ), threading.active_count(), list(logging.getLogger().handlers), list(warnings.filters),
         [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
         id(socket.socket), id(socket.socket.connect), socket.getdefaulttimeout(), os.getcwd(),
     )
-before = state()
+before, before_of_process = state_of_moto(), state_of_process()
 import_all()
-print(before == state())
+after, after_of_process = state_of_moto(), state_of_process()
+added = [key for key in after.keys() - before.keys() if key[-1] not in ("__abstractmethods__", "_abc_impl")]
+changed = [key for key in before.keys() & after.keys() if before[key][1] != after[key][1]]
+print(len(before) > 5_000, added, changed, before.keys() - after.keys() or "")
+print(before_of_process == after_of_process)
 """
-    assert run(script) == "True\n"
+    return run(script).splitlines()
+
+
+def test_import_leaves_moto_unchanged(changes: list[str]) -> None:
+    assert changes[0] == "True [] [] "
+
+
+def test_import_leaves_the_process_unchanged(changes: list[str]) -> None:
+    assert changes[1] == "True"
 
 
 def test_emulator_leaves_moto_unpatched() -> None:
@@ -113,9 +112,8 @@ def test_import_of_the_package_imports_no_server() -> None:
     assert run(script) == "[]\n"
 
 
-def test_no_module_imports_django() -> None:
-    script = _IMPORT_ALL + 'import_all()\nprint([name for name in sys.modules if name.startswith("django")])'
-    assert run(script) == "[]\n"
+def test_no_module_imports_django(modules: list[str]) -> None:
+    assert [name for name in modules if name.startswith("django")] == []
 
 
 def test_unknown_name_of_the_package_is_an_attribute_error() -> None:
