@@ -44,6 +44,15 @@ def error_code(raw: Any, verifier: TokenVerifier | None = None, **expected: Any)
     return refusal(raw, verifier, **expected).code
 
 
+def verdict(raw: Any, verifier: TokenVerifier | None = None, **expected: Any) -> str:
+    """Return the code of the error that refuses `raw`; "accepted" if it is accepted."""
+    try:
+        (verifier or make_verifier()).verify(raw, **expected)
+    except TokenError as error:
+        return error.code
+    return "accepted"
+
+
 def needs_fetch(verifier: TokenVerifier, raw: Any) -> bool:
     """Return whether verifying `raw` has to wait for keys."""
     try:

@@ -34,6 +34,7 @@ from .forging import (
     refusal,
     sign_with,
     valid_padding,
+    verdict,
 )
 
 pytestmark = pytest.mark.usefixtures("decoder")
@@ -250,12 +251,14 @@ SIGNATURES = {
 
 
 @pytest.mark.parametrize("is_cached", [False, True], ids=["uncached", "cached"])
-@pytest.mark.parametrize("signature", [pytest.param(value, id=name) for name, value in SIGNATURES.items()])
-def test_other_signature_is_refused(signature: str, is_cached: bool) -> None:
-    verifier = make_verifier()
-    if is_cached:
-        assert verifier.verify(GOOD)
-    assert error_code(f"{MESSAGE}.{signature}", verifier) == "invalid_signature"
+def test_other_signature_is_refused(is_cached: bool) -> None:
+    verdicts = {}
+    for name, signature in SIGNATURES.items():
+        verifier = make_verifier()
+        if is_cached:
+            assert verifier.verify(GOOD)
+        verdicts[name] = verdict(f"{MESSAGE}.{signature}", verifier)
+    assert verdicts == dict.fromkeys(SIGNATURES, "invalid_signature")
 
 
 def test_signature_plus_modulus_is_refused() -> None:

@@ -4,7 +4,6 @@
 """
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from .forging import (
     make_verifier,
     needs_fetch,
     refusal,
+    verdict,
 )
 
 pytestmark = pytest.mark.usefixtures("decoder")
@@ -122,23 +122,23 @@ def _half(raw: str) -> str:
 
 @pytest.mark.defends("RP-11")
 @pytest.mark.parametrize("raw", [GOOD, "", "\u00e9", "\ud800", "x" * 100_000], ids=lambda raw: ascii(raw[:9]))
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda raw: _half(raw)[:-1],
-        lambda raw: f"{_half(raw)}==",
-        lambda raw: f"{_half(raw)}\u00e9",
-        lambda raw: b64(hashlib.sha256(raw.encode(errors="replace")).digest()),
-        lambda raw: b64(hashlib.sha256(raw.encode(errors="replace")).digest()[16:]),
-        lambda raw: hashlib.sha256(raw.encode(errors="replace")).hexdigest()[:32],
-        lambda raw: b64(hashlib.sha512(raw.encode(errors="replace")).digest()[:32]),
-        lambda raw: [_half(raw)],
-        lambda raw: True,
-    ],
-    ids=["shorter", "padded", "beyond ASCII", "whole", "the other half", "hexadecimal", "SHA-512", "in a list", "true"],
-)
-def test_at_hash_other_than_the_left_half_is_refused(raw: str, wrong: Callable[[str], Any]) -> None:
-    assert error_code(sign(id_claims(at_hash=wrong(raw))), token_use="id", access_token=raw) == "at_hash_mismatch"
+def test_at_hash_other_than_the_left_half_is_refused(raw: str) -> None:
+    data = raw.encode(errors="replace")
+    wrong: dict[str, Any] = {
+        "shorter": _half(raw)[:-1],
+        "padded": f"{_half(raw)}==",
+        "beyond ASCII": f"{_half(raw)}\u00e9",
+        "whole": b64(hashlib.sha256(data).digest()),
+        "the other half": b64(hashlib.sha256(data).digest()[16:]),
+        "hexadecimal": hashlib.sha256(data).hexdigest()[:32],
+        "SHA-512": b64(hashlib.sha512(data).digest()[:32]),
+        "in a list": [_half(raw)],
+        "true": True,
+    }
+    verdicts = {
+        name: verdict(sign(id_claims(at_hash=value)), token_use="id", access_token=raw) for name, value in wrong.items()
+    }
+    assert verdicts == dict.fromkeys(wrong, "at_hash_mismatch")
 
 
 # The key belongs to the issuer: RFC 8725 3.8
