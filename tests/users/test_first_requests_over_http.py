@@ -54,6 +54,7 @@ def test_parallel_first_requests_create_each_user_once(keys_url: str) -> None:
     }
 
 
+@pytest.mark.needs("sqlite")  # the job with SQLite runs it, and no other
 def test_parallel_first_requests_on_default_sqlite_create_users_once(keys_url: str, tmp_path: Path) -> None:
     file = tmp_path / "site.sqlite3"
     variables = {"ORDER_SITE_DATABASE": str(file), "ORDER_SITE_IS_SQLITE_BY_DEFAULTS": "yes"}
