@@ -27,7 +27,8 @@ class _RequirementMixin:
         if View in order and order.index(View) < order.index(_RequirementMixin):
             raise TypeError(f"{cls.__name__}: write the mixins of django_cognito before the view class.")
 
-    def _get_decorator(self) -> Callable[[_View], _View]:
+    def get_decorator(self) -> Callable[[_View], _View]:
+        """Return the decorator with the attributes of this view."""
         raise NotImplementedError
 
     @classmethod
@@ -40,7 +41,11 @@ class _RequirementMixin:
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Return the response of the view, or that of the first decorator that refuses the request."""
         dispatch: Any = super().dispatch  # type: ignore[misc]
-        view = _call_async(dispatch) if self.view_is_async else dispatch  # type: ignore[attr-defined]
+
+        async def call_async(*args: Any, **kwargs: Any) -> Any:  # the decorators look for a coroutine function
+            return await dispatch(*args, **kwargs)
+
+        view = call_async if self.view_is_async else dispatch  # type: ignore[attr-defined]
         for decorator in reversed(self._list_decorators()):
             view = decorator(view)
         return view(request, *args, **kwargs)
@@ -50,7 +55,7 @@ class _RequirementMixin:
         mixins = [
             cls for cls in type(self).__mro__ if issubclass(cls, _RequirementMixin) and cls is not _RequirementMixin
         ]
-        return [cls._get_decorator(self) for cls in mixins if "_get_decorator" in vars(cls)]
+        return [cls.get_decorator(self) for cls in mixins if "get_decorator" in vars(cls)]
 
     def _require_names(self, attribute: str) -> tuple[str, ...]:
         """Return the names in an attribute: a list or tuple of at least one string. A string alone is an error."""
@@ -67,7 +72,8 @@ class GroupRequiredMixin(_RequirementMixin):
 
     required_groups: Sequence[str] = ()
 
-    def _get_decorator(self) -> Callable[[_View], _View]:
+    def get_decorator(self) -> Callable[[_View], _View]:
+        """Return `group_required` with the groups."""
         return group_required(*self._require_names("required_groups"))
 
 
@@ -76,7 +82,8 @@ class ScopeRequiredMixin(_RequirementMixin):
 
     required_scopes: Sequence[str] = ()
 
-    def _get_decorator(self) -> Callable[[_View], _View]:
+    def get_decorator(self) -> Callable[[_View], _View]:
+        """Return `scope_required` with the scopes."""
         return scope_required(*self._require_names("required_scopes"))
 
 
@@ -85,7 +92,8 @@ class RecentSignInRequiredMixin(_RequirementMixin):
 
     recent_sign_in_seconds: int = 300
 
-    def _get_decorator(self) -> Callable[[_View], _View]:
+    def get_decorator(self) -> Callable[[_View], _View]:
+        """Return `recent_sign_in_required` with the seconds."""
         return recent_sign_in_required(self.recent_sign_in_seconds)
 
 
@@ -98,14 +106,6 @@ class MfaRequiredMixin(_RequirementMixin):
         """Return whether the rule applies to this request. Must do no I/O in an async view."""
         return True
 
-    def _get_decorator(self) -> Callable[[_View], _View]:
+    def get_decorator(self) -> Callable[[_View], _View]:
+        """Return `mfa_required` with the condition and the levels."""
         return mfa_required(when=self.is_mfa_required, acr_values=self.acr_values)  # type: ignore[no-any-return]
-
-
-def _call_async(dispatch: _View) -> _View:
-    """Return a coroutine function that calls `dispatch`: that of a view with async handlers returns a coroutine."""
-
-    async def view(*args: Any, **kwargs: Any) -> Any:
-        return await dispatch(*args, **kwargs)
-
-    return view

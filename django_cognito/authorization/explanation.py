@@ -3,7 +3,8 @@
 Must not depend on tokens: the rights of a request may be of a more recent token.
 """
 
-from collections.abc import Iterator
+import math
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,7 +60,25 @@ class UserRights:
     @cached_property
     def links(self) -> list[LinkGroups]:
         """The links of the user, in the order in which they were made."""
-        return [self._describe_link(link) for link in self._links]
+        links = []
+        for link in self._links:
+            settings = self._pools.find(link.user_pool_id)
+            is_old = settings is not None and bool(link.groups) and is_expired(link.as_of, settings)
+            notes = {
+                "the pool is not in the settings: the groups do not count": settings is None,
+                "the groups have expired (REMEMBERED_GROUPS_SECONDS)": is_old,
+                "the user is disabled in Cognito: tokens are rejected": not link.enabled,
+                "the user is deleted in Cognito: tokens are rejected": link.gone_at is not None,
+            }
+            note = "; ".join(text for text, applies in notes.items() if applies)
+            # A digest begins with the moment of its source.
+            prefix = f"{math.floor(link.as_of.timestamp())}:"
+            source = next((name for field, name in _SOURCES.items() if getattr(link, field).startswith(prefix)), "")
+            alias = link.user_pool_id if settings is None else settings.alias
+            counts = settings is not None and not is_old
+            groups = tuple(link.groups)
+            links.append(LinkGroups(alias, link.username, link.sub, groups, link.as_of, source, counts, note))
+        return links
 
     @cached_property
     def rights(self) -> list[Right]:
@@ -109,22 +128,6 @@ class UserRights:
     def _django_groups(self) -> list[Group]:
         return list(self.user.groups.order_by("name")) if hasattr(self.user, "groups") else []
 
-    def _describe_link(self, link: CognitoUser) -> LinkGroups:
-        settings = self._pools.find(link.user_pool_id)
-        is_old = settings is not None and bool(link.groups) and is_expired(link.as_of, settings)
-        notes = {
-            "the pool is not in the settings: the groups do not count": settings is None,
-            "the groups have expired (REMEMBERED_GROUPS_SECONDS)": is_old,
-            "the user is disabled in Cognito: tokens are rejected": not link.enabled,
-            "the user is deleted in Cognito: tokens are rejected": link.gone_at is not None,
-        }
-        note = "; ".join(text for text, applies in notes.items() if applies)
-        moment = link.as_of.timestamp()
-        source = next((name for field, name in _SOURCES.items() if _get_moment(link, field) == moment), "")
-        alias = link.user_pool_id if settings is None else settings.alias
-        counts = settings is not None and not is_old
-        return LinkGroups(alias, link.username, link.sub, tuple(link.groups), link.as_of, source, counts, note)
-
     def _explain_flag(self, name: str) -> tuple[str, ...]:
         field = "granted_" + name.removeprefix("is_")
         reasons = tuple(self._name_membership(row) for row in self._memberships if getattr(row, field))
@@ -139,38 +142,22 @@ class UserRights:
 
     def _list_permissions(self) -> dict[str, list[str]]:
         """Return the reasons for each permission, except that of superusers, who have all."""
-        reasons: dict[str, list[str]] = {}
-        for name, reason in (*self._list_mapped(), *self._list_own()):
-            reasons.setdefault(name, []).append(reason)
-        return reasons
-
-    def _list_mapped(self) -> Iterator[tuple[str, str]]:
+        reasons = defaultdict[str, list[str]](list)
         for link, described in zip(self._links, self.links, strict=True):
             settings = self._pools.find(link.user_pool_id)
-            if settings is None or not described.counts:
-                continue
-            for group in described.groups:
-                for name in get_group_permissions((group,), settings):
-                    yield name, f"GROUPS, {_name_group(group, settings, link.user_pool_id)}"
-
-    def _list_own(self) -> Iterator[tuple[str, str]]:
-        """Yield the permissions of the user's Django groups, and those that were given to the user directly."""
+            for group in described.groups if settings is not None and described.counts else ():
+                for name in get_group_permissions((group,), settings):  # type: ignore[arg-type]  # as above
+                    reasons[name].append(f"GROUPS, {_name_group(group, settings, link.user_pool_id)}")
         fields = ("content_type__app_label", "codename")
         by_pk = {group.pk: group for group in self._django_groups}
-        rows = Permission.objects.filter(group__in=by_pk).values_list(*fields, "group__pk")
-        for app_label, codename, pk in rows if by_pk else ():
-            if pk in by_pk:
-                for reason in self._explain_group(by_pk[pk]):
-                    yield f"{app_label}.{codename}", f"Django group {by_pk[pk].name!r}, {reason}"
+        rows = Permission.objects.filter(group__in=by_pk).values_list(*fields, "group__pk") if by_pk else ()
+        for app_label, codename, pk in rows:
+            for reason in self._explain_group(by_pk[pk]) if pk in by_pk else ():
+                reasons[f"{app_label}.{codename}"].append(f"Django group {by_pk[pk].name!r}, {reason}")
         if hasattr(self.user, "user_permissions"):
             for app_label, codename in self.user.user_permissions.values_list(*fields):
-                yield f"{app_label}.{codename}", "given to the user directly"
-
-
-def _get_moment(link: CognitoUser, digest_field: str) -> float | None:
-    """Return the moment in seconds of the source that wrote the digest; None if there is none."""
-    seconds, colon, _ = getattr(link, digest_field).partition(":")
-    return float(seconds) if colon and seconds.isdecimal() else None
+                reasons[f"{app_label}.{codename}"].append("given to the user directly")
+        return reasons
 
 
 def _name_group(name: str, settings: CognitoSettings | None, user_pool_id: str) -> str:

@@ -72,7 +72,9 @@ def parse_groups_claim(value: object) -> tuple[str, ...]:
     else:
         names = [name for name in value if isinstance(name, str)] if isinstance(value, list | tuple) else []
     stripped = (name.strip() for name in names)
-    return tuple(dict.fromkeys(name for name in stripped if name and _is_storable(name)))
+    # PostgreSQL rejects NUL, and no database can encode a lone surrogate.
+    storable = (name for name in stripped if "\0" not in name and name.encode(errors="ignore").decode() == name)
+    return tuple(dict.fromkeys(name for name in storable if name))
 
 
 def _split_names(text: str) -> list[str]:
@@ -95,11 +97,6 @@ def _split_names(text: str) -> list[str]:
         return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
     # An attribute that is too long may have been cut: its last name could be the beginning of another one.
     return [unquote_plus(part) for part in text[1:-1].split(",")] if text.endswith("]") else []
-
-
-def _is_storable(name: str) -> bool:
-    """Return whether a database can store `name`: PostgreSQL rejects NUL; a lone surrogate cannot be encoded."""
-    return "\0" not in name and name.encode(errors="ignore").decode() == name
 
 
 def _filter_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -47,10 +47,19 @@ def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterato
         user: Any = link.user
         recorded = {row.name for other in user.cognito_users.all() for row in other.memberships.all()}
         is_affected = not changed.isdisjoint({*link.groups, *recorded})
-        if is_affected and user.is_active and not is_expired(link.as_of, before):
-            difference = _compare(link, before, after, names)
-            if difference.gained or difference.lost:
-                yield difference
+        if not is_affected or not user.is_active or is_expired(link.as_of, before):
+            continue
+        change = _plan_grants(link, after, names)
+        old, new = (get_group_permissions(tuple(link.groups), settings) for settings in (before, after))
+        gained = [f"Django group {names.get_name(pk)}" for pk in change.add_groups]
+        lost = [f"Django group {names.get_name(pk)}" for pk in change.remove_groups]
+        for flag, value in {"is_staff": change.staff, "is_superuser": change.superuser}.items():
+            if value is not None:
+                (gained if value else lost).append(flag)
+        gained += [f"permission {name}" for name in new - old]
+        lost += [f"permission {name}" for name in old - new]
+        if gained or lost:
+            yield UserDifference(user, link, tuple(sorted(gained)), tuple(sorted(lost)))
 
 
 class _GroupNames:
@@ -69,20 +78,6 @@ class _GroupNames:
 
     def get_name(self, pk: int) -> str:
         return self._names.get(pk, f"with the primary key {pk}")
-
-
-def _compare(link: CognitoUser, before: CognitoSettings, after: CognitoSettings, names: _GroupNames) -> UserDifference:
-    user: Any = link.user
-    change = _plan_grants(link, after, names)
-    old, new = (get_group_permissions(tuple(link.groups), settings) for settings in (before, after))
-    gained = [f"Django group {names.get_name(pk)}" for pk in change.add_groups]
-    lost = [f"Django group {names.get_name(pk)}" for pk in change.remove_groups]
-    for flag, value in {"is_staff": change.staff, "is_superuser": change.superuser}.items():
-        if value is not None:
-            (gained if value else lost).append(flag)
-    gained += [f"permission {name}" for name in new - old]
-    lost += [f"permission {name}" for name in old - new]
-    return UserDifference(user, link, tuple(sorted(gained)), tuple(sorted(lost)))
 
 
 def _plan_grants(link: CognitoUser, settings: CognitoSettings, names: _GroupNames) -> Change:

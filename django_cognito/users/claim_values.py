@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -43,8 +44,9 @@ def read_source(source: ClaimSource, claims: Mapping[str, Any]) -> Any:
         return claims.get(source)
     value: Any = claims
     for member in source.split("."):
-        if isinstance(value, str):
-            value = _read_json(value)
+        if isinstance(value, str) and value[:1] in ("{", "["):
+            with suppress(ValueError, RecursionError):
+                value = json.loads(value)
         if isinstance(value, Mapping):
             value = value.get(member)
         elif isinstance(value, Sequence) and not isinstance(value, str) and member.isdecimal():
@@ -52,14 +54,6 @@ def read_source(source: ClaimSource, claims: Mapping[str, Any]) -> Any:
         else:
             return None
     return value
-
-
-def _read_json(text: str) -> Any:
-    """Return the JSON object or list in `text`; None if there is none."""
-    try:
-        return json.loads(text) if text[:1] in ("{", "[") else None
-    except (ValueError, RecursionError):
-        return None
 
 
 def copy_claims(claims: Mapping[str, Any]) -> dict[str, Any]:

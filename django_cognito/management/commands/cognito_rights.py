@@ -12,7 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django_cognito.authorization.explanation import UserRights
 from django_cognito.authorization.preview import list_differences, replace_groups
 from django_cognito.conf.loading import get_pool_registry
-from django_cognito.conf.schema import DECLARATIONS, CognitoSettings
+from django_cognito.conf.schema import DECLARATIONS
 from django_cognito.conf.validation import check_grants
 from django_cognito.models import CognitoUser
 
@@ -39,18 +39,19 @@ class Command(BaseCommand):
         if options["groups"] is not None:
             if options["user"] or options["permission"]:
                 raise CommandError("--groups shows all users: leave out USER and --permission.")
-            return self._show_differences(options["groups"], options["pool"], options["json"])
+            return self.show_differences(options["groups"], options["pool"], options["json"])
         if not options["user"]:
             raise CommandError("Name a user, or a file with --groups.")
         rights = UserRights(_find_user(options["user"]))
         if options["permission"]:
-            return self._explain_permission(rights, options["permission"], options["json"])
+            return self.explain_permission(rights, options["permission"], options["json"])
         if options["json"]:
-            return self._print_json({"links": rights.links, "rights": rights.rights})
-        self._explain(rights)
+            return self.print_json({"links": rights.links, "rights": rights.rights})
+        self.explain(rights)
         return None
 
-    def _explain(self, rights: UserRights) -> None:
+    def explain(self, rights: UserRights) -> None:
+        """Print the links and the rights of a user."""
         user = rights.user
         self.stdout.write(f"{user.get_username()}{'' if user.is_active else ' (inactive: no right counts)'}")
         for link in rights.links:
@@ -67,18 +68,23 @@ class Command(BaseCommand):
             for reason in right.reasons:
                 self.stdout.write(f"    {reason}")
 
-    def _explain_permission(self, rights: UserRights, name: str, is_json: bool) -> None:
+    def explain_permission(self, rights: UserRights, name: str, is_json: bool) -> None:
+        """Print why the user has a permission, or why not."""
         reasons = rights.explain_permission(name)
         missing = [] if reasons else rights.explain_missing(name)
         if is_json:
-            return self._print_json({"permission": name, "granted": bool(reasons), "reasons": reasons or missing})
+            return self.print_json({"permission": name, "granted": bool(reasons), "reasons": reasons or missing})
         self.stdout.write(f"{rights.user.get_username()} {'has' if reasons else 'does not have'} {name}:")
         for reason in reasons or missing:
             self.stdout.write(f"  {reason}")
         return None
 
-    def _show_differences(self, file: Path, alias: str | None, is_json: bool) -> None:
-        settings = _find_pool(alias)
+    def show_differences(self, file: Path, alias: str | None, is_json: bool) -> None:
+        """Print what the GROUPS of `file` would change. Raise CommandError for another alias or a wrong file."""
+        pools = get_pool_registry()
+        if alias is not None and alias not in pools.by_alias:
+            raise CommandError(f"POOLS has no alias {alias!r}; it has {', '.join(pools.by_alias)}.")
+        settings = pools.first if alias is None else pools.by_alias[alias]
         differences = list_differences(settings, replace_groups(settings, _read_groups(file)))
         users = 0
         for difference in differences:
@@ -86,7 +92,7 @@ class Command(BaseCommand):
             name, cognito_name = difference.user.get_username(), difference.link.username
             if is_json:
                 members = {"gained": difference.gained, "lost": difference.lost}
-                self._print_json({"user": name, "cognito_username": cognito_name, **members}, indent=None)
+                self.print_json({"user": name, "cognito_username": cognito_name, **members}, indent=None)
                 continue
             self.stdout.write(f"{name} (Cognito user {cognito_name})")
             for text in (*(f"+ {right}" for right in difference.gained), *(f"- {right}" for right in difference.lost)):
@@ -94,7 +100,9 @@ class Command(BaseCommand):
         if not is_json:
             self.stdout.write(f"{users} user{'' if users == 1 else 's'} of {settings.alias!r} would change.")
 
-    def _print_json(self, value: Any, indent: int | None = 2) -> None:
+    def print_json(self, value: Any, indent: int | None = 2) -> None:
+        """Print a value with dataclasses and moments as JSON."""
+
         def encode(item: Any) -> Any:
             return asdict(item) if hasattr(item, "__dataclass_fields__") else DjangoJSONEncoder().default(item)
 
@@ -115,15 +123,6 @@ def _find_user(name: str) -> Any:
             if users:
                 raise CommandError(f"Several users have the Cognito username {name!r}: give the sub.") from None
     raise CommandError(f"There is no user {name!r}: give a username, or the sub or username in Cognito.")
-
-
-def _find_pool(alias: str | None) -> CognitoSettings:
-    pools = get_pool_registry()
-    if alias is None:
-        return pools.first
-    if alias not in pools.by_alias:
-        raise CommandError(f"POOLS has no alias {alias!r}; it has {', '.join(pools.by_alias)}.")
-    return pools.by_alias[alias]
 
 
 def _read_groups(file: Path) -> Any:
