@@ -53,20 +53,20 @@ class Command(BaseCommand):
     def explain(self, rights: UserRights) -> None:
         """Print the links and the rights of a user."""
         user = rights.user
-        self.stdout.write(f"{user.get_username()}{'' if user.is_active else ' (inactive: no right counts)'}")
+        self.print_line(f"{user.get_username()}{'' if user.is_active else ' (inactive: no right counts)'}")
         for link in rights.links:
             source = f", from {link.source}" if link.source else ""
-            self.stdout.write(f"  Cognito user {link.username} of {link.pool!r} (sub {link.sub})")
+            self.print_line(f"  Cognito user {link.username} of {link.pool!r} (sub {link.sub})")
             groups = ", ".join(link.groups) or "none"
-            self.stdout.write(f"    groups: {groups}; as of {link.as_of:%Y-%m-%d %H:%M:%S} UTC{source}")
+            self.print_line(f"    groups: {groups}; as of {link.as_of:%Y-%m-%d %H:%M:%S} UTC{source}")
             if link.note:
-                self.stdout.write(f"    {link.note}")
+                self.print_line(f"    {link.note}")
         if not rights.links:
-            self.stdout.write("  no link to a Cognito user")
+            self.print_line("  no link to a Cognito user")
         for right in rights.rights:
-            self.stdout.write(f"  {right.kind} {right.name}")
+            self.print_line(f"  {right.kind} {right.name}")
             for reason in right.reasons:
-                self.stdout.write(f"    {reason}")
+                self.print_line(f"    {reason}")
 
     def explain_permission(self, rights: UserRights, name: str, is_json: bool) -> None:
         """Print why the user has a permission, or why not."""
@@ -74,9 +74,9 @@ class Command(BaseCommand):
         missing = [] if reasons else rights.explain_missing(name)
         if is_json:
             return self.print_json({"permission": name, "granted": bool(reasons), "reasons": reasons or missing})
-        self.stdout.write(f"{rights.user.get_username()} {'has' if reasons else 'does not have'} {name}:")
+        self.print_line(f"{rights.user.get_username()} {'has' if reasons else 'does not have'} {name}:")
         for reason in reasons or missing:
-            self.stdout.write(f"  {reason}")
+            self.print_line(f"  {reason}")
         return None
 
     def show_differences(self, file: Path, alias: str | None, is_json: bool) -> None:
@@ -94,11 +94,15 @@ class Command(BaseCommand):
                 members = {"gained": difference.gained, "lost": difference.lost}
                 self.print_json({"user": name, "cognito_username": cognito_name, **members}, indent=None)
                 continue
-            self.stdout.write(f"{name} (Cognito user {cognito_name})")
+            self.print_line(f"{name} (Cognito user {cognito_name})")
             for text in (*(f"+ {right}" for right in difference.gained), *(f"- {right}" for right in difference.lost)):
-                self.stdout.write(f"  {text}")
+                self.print_line(f"  {text}")
         if not is_json:
-            self.stdout.write(f"{users} user{'' if users == 1 else 's'} of {settings.alias!r} would change.")
+            self.print_line(f"{users} user{'' if users == 1 else 's'} of {settings.alias!r} would change.")
+
+    def print_line(self, text: str) -> None:
+        """Print a line. Group names and usernames may contain control characters, which a terminal would execute."""
+        self.stdout.write("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
 
     def print_json(self, value: Any, indent: int | None = 2) -> None:
         """Print a value with dataclasses and moments as JSON."""

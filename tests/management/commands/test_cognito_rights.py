@@ -83,6 +83,13 @@ def test_source_of_the_groups_is_named(user_from_token: Any, arrange: Any, sourc
     assert f"UTC, from {source}" in run("alice")
 
 
+def test_control_characters_of_a_group_are_not_printed(user_from_token: Any) -> None:
+    user_from_token("edit\x1b[2Jors\n  flag is_superuser")
+    text = run("alice")
+    assert "edit\\x1b[2Jors\\n  flag is_superuser" in text
+    assert "  flag is_superuser" not in text.splitlines()
+
+
 def test_json_has_the_same_rights(user_from_token: Any) -> None:
     user_from_token("viewers")
     value = json.loads(run("alice", "--json"))
