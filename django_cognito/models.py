@@ -77,6 +77,9 @@ class CognitoUser(models.Model):
     gone_at = models.DateTimeField(_("deleted in Cognito"), null=True, blank=True)
     # Tokens of sign-ins at or before this moment are rejected; see `users.revocation`.
     not_before = models.DateTimeField(_("sign-ins valid after"), null=True, blank=True, editable=False)
+    # Whether the first token or the directory created the user: False if a link was added to a user who existed. None
+    # for rows from before migration 0008.
+    created_user = models.BooleanField(null=True, editable=False)
     # Whether MIRROR_ENABLED deactivated the user because of this link: only such a user is ever activated again.
     deactivated_user = models.BooleanField(default=False, editable=False)
     # The user's identity in the identity pool, `region:guid`; stored, because AWS returns the same one every time.
@@ -211,3 +214,21 @@ class CognitoLogin(models.Model):
         state: dict[str, Any] = super().__getstate__()
         state.pop("opened_tokens", None)
         return state
+
+
+class CognitoSync(models.Model):
+    """The runs of `cognito_sync` for one user pool. Until `held_until` one run holds the pool."""
+
+    user_pool_id = ExactCharField(_("user pool"), max_length=55, unique=True)
+    run_id = models.UUIDField(null=True, editable=False)
+    held_until = models.DateTimeField(null=True, editable=False)
+    started_at = models.DateTimeField(_("started"), null=True)
+    # Of the last run that read the whole pool.
+    completed_at = models.DateTimeField(_("completed"), null=True)
+
+    class Meta:
+        verbose_name = _("pool synchronization")
+        verbose_name_plural = _("pool synchronizations")
+
+    def __str__(self) -> str:
+        return self.user_pool_id

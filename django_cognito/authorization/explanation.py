@@ -17,6 +17,7 @@ from ..conf.schema import CognitoSettings
 from ..models import CognitoMembership, CognitoUser
 from .group_expiry import is_expired
 from .group_mapping import get_group_permissions, groups_granting
+from .memberships import FLAGS
 
 _SOURCES = {
     "access_digest": "an access token",
@@ -24,7 +25,6 @@ _SOURCES = {
     "user_info_digest": "userInfo",
     "directory_digest": "the directory",
 }
-FLAGS = ("is_staff", "is_superuser")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,13 @@ from ..core.clock import utc_now
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import CognitoMembership, CognitoUser
 from ..signals import send_groups_changed
-from .memberships import apply_grants
+from .memberships import FLAGS, apply_grants
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
 _PAGE_SIZE = 500
 # The maximum lifetime of Cognito's access and ID tokens. A session without SESSION_KEY may have a token that
 # is more recent than its link's `as_of`; after a day it was refreshed, which confirms the groups.
 _TOKEN_MAX_SECONDS = 86_400
-_FLAGS = {"is_staff", "is_superuser"}
 _PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")  # of Django's ModelBackend
 
 
@@ -198,7 +197,7 @@ def _update_user_object(user: Any, owner: Any) -> None:
     Otherwise `user.save()` would write the flags back.
     """
     fields = {field.name for field in user._meta.concrete_fields}
-    for name in fields & _FLAGS:
+    for name in fields.intersection(FLAGS):
         if getattr(user, name) and not getattr(owner, name, False):
             setattr(user, name, False)
     for name in _PERMISSION_CACHES:

@@ -5,12 +5,14 @@ grants would never be revoked.
 """
 
 import logging
-from collections.abc import Mapping, Set
-from dataclasses import replace
-from typing import Any
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
+from django.db.models import F, QuerySet
 
 from ..conf.loading import get_settings
 from ..conf.schema import GroupGrant
@@ -18,9 +20,38 @@ from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Change, Granted
 
+FLAGS = ("is_staff", "is_superuser")  # of the user, as `Granted.staff` and `.superuser`
 _MAX_SUPERUSERS = 20  # of which one must still be a superuser when its row is locked
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UserGrants:
+    """The Django groups of a user by primary key, and what each Cognito group grants by each link of the user."""
+
+    user: Any
+    groups: frozenset[int]
+    by_link: Mapping[int, Mapping[str, Granted]]  # primary key of the link, Cognito group
+
+    def plan(self, link: CognitoUser, grants: Mapping[str, Granted]) -> Change:
+        """Return the changes with which `link` grants exactly `grants`. No I/O."""
+        of_others = [item for pk, rows in self.by_link.items() if pk != link.pk for item in rows.values()]
+        is_staff, is_superuser = (getattr(self.user, name, False) for name in FLAGS)
+        return cognito_groups.diff_grants(
+            grants,
+            self.by_link.get(link.pk, {}),
+            now=Granted(self.groups, is_staff, is_superuser),
+            other_pools=cognito_groups.combine_grants(of_others),
+        )
+
+
+class _Write(NamedTuple):
+    """The changes of one link, and its rows of memberships by Cognito group before them."""
+
+    link: CognitoUser
+    change: Change
+    rows: Mapping[str, CognitoMembership]
 
 
 def apply_grants(link: CognitoUser, grants: Mapping[str, GroupGrant]) -> list[str]:
@@ -29,48 +60,89 @@ def apply_grants(link: CognitoUser, grants: Mapping[str, GroupGrant]) -> list[st
     An empty `grants` revokes all that the link granted.
     """
     user: Any = link.user
+    writes = _plan_writes([(link, grants)])
+    for _, change, _ in writes:
+        if change.add_groups:
+            user.groups.add(*change.add_groups)
+        if change.remove_groups:
+            user.groups.remove(*change.remove_groups)
+    _write_memberships(writes)
+    return [name for write in writes for name in _set_flags(write)]
+
+
+def apply_page_of_grants(wanted: Sequence[tuple[CognitoUser, Mapping[str, GroupGrant]]]) -> None:
+    """Do as `apply_grants` for links of different users, with a number of statements that does not depend on theirs.
+
+    Flags are set on the users and not saved. Django's `m2m_changed` is not sent.
+    """
+    writes = _plan_writes(wanted)
+    added = [(link.user_id, group) for link, change, _ in writes for group in sorted(change.add_groups)]
+    removed = [(link.user_id, group) for link, change, _ in writes for group in change.remove_groups]
+    if added or removed:
+        through, user_field, group_field = _describe_django_groups(type(writes[0].link.user))
+        # An admin may add the same group meanwhile.
+        new = [through.model(**{user_field: user, group_field: group}) for user, group in added]
+        through.bulk_create(new, ignore_conflicts=True)
+        for group in sorted({group for _, group in removed}):
+            users = [user for user, other in removed if other == group]
+            through.filter(**{f"{user_field}__in": users, group_field: group}).delete()
+    _write_memberships(writes)
+    for write in writes:
+        _set_flags(write)
+
+
+def _plan_writes(wanted: Sequence[tuple[CognitoUser, Mapping[str, GroupGrant]]]) -> list[_Write]:
+    """Return the changes of each link; none for links that granted nothing and grant nothing. Four queries at most."""
     memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    rows = list(memberships.filter(cognito_user__user_id=user.pk))
-    current = {row.name: row for row in rows if row.cognito_user_id == link.pk}
-    if not grants and not current:
+    rows: defaultdict[Any, defaultdict[int, dict[str, CognitoMembership]]] = defaultdict(lambda: defaultdict(dict))
+    owners = [link.user_id for link, _ in wanted]
+    for row in memberships.filter(cognito_user__user_id__in=owners).annotate(owner=F("cognito_user__user_id")):
+        rows[row.owner][row.cognito_user_id][row.name] = row
+    due = [(link, grants) for link, grants in wanted if grants or rows[link.user_id][link.pk]]
+    if not due:
         return []
-    pks = _get_or_create_groups({group for grant in grants.values() for group in grant.groups})
-    using = router.db_for_write(type(user))
-    user_groups = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()
-    change = cognito_groups.diff_grants(
-        {
-            name: Granted(frozenset(pks[group] for group in grant.groups if group in pks), grant.staff, grant.superuser)
-            for name, grant in grants.items()
-        },
-        {name: _read_grant(row) for name, row in current.items()},
-        now=Granted(frozenset(user_groups), getattr(user, "is_staff", False), getattr(user, "is_superuser", False)),
-        other_pools=cognito_groups.combine_grants(_read_grant(row) for row in rows if row.cognito_user_id != link.pk),
-    )
-    if change.superuser is False and get_settings().keep_last_superuser:
-        change = _keep_last_superuser(user, change)
-    if change.add_groups:
-        user.groups.add(*change.add_groups)
-    if change.remove_groups:
-        user.groups.remove(*change.remove_groups)
-    _write_memberships(link, current, change.memberships)
-    flags = {"is_staff": change.staff, "is_superuser": change.superuser}
+    pks = _get_or_create_groups({group for _, grants in due for grant in grants.values() for group in grant.groups})
+    django_groups = _read_django_groups([link.user for link, _ in due])
+    losing: set[Any] = set()
+    writes = []
+    for link, grants in due:
+        own = rows[link.user_id]
+        by_link = {pk: {name: read_grant(row) for name, row in of_link.items()} for pk, of_link in own.items()}
+        stored = UserGrants(link.user, frozenset(django_groups[link.user_id]), by_link)
+        wanted_by_name = {}
+        for name, grant in grants.items():  # without the Django groups that could not be created
+            groups = frozenset(pks[group] for group in grant.groups if group in pks)
+            wanted_by_name[name] = Granted(groups, grant.staff, grant.superuser)
+        change = stored.plan(link, wanted_by_name)
+        if change.superuser is False and get_settings().keep_last_superuser:
+            change = _keep_last_superuser(link.user, change, losing)
+            losing.update({link.user_id} if change.superuser is False else ())
+        writes.append(_Write(link, change, own[link.pk]))
+    return writes
+
+
+def _set_flags(write: _Write) -> list[str]:
+    """Set the changed flags on the user, if the model has them; return their names."""
+    user: Any = write.link.user
     fields = {field.name for field in user._meta.concrete_fields}
-    changed = [name for name, value in flags.items() if value is not None and name in fields]
-    for name in changed:
-        setattr(user, name, flags[name])
-    return changed
+    flags = dict(zip(FLAGS, (write.change.staff, write.change.superuser), strict=True))
+    changed = {name: value for name, value in flags.items() if value is not None and name in fields}
+    for name, value in changed.items():
+        setattr(user, name, value)
+    return [*changed]
 
 
-def _keep_last_superuser(user: Any, change: Change) -> Change:
+def _keep_last_superuser(user: Any, change: Change, losing: Set[Any]) -> Change:
     """Return the change without the removal of the flags if there is no other active superuser.
 
-    Otherwise the row of another superuser is locked: of the last two, one keeps the flag.
+    The users with a primary key in `losing` lose the flag too. Otherwise the row of another superuser is locked: of the
+    last two, one keeps the flag.
     """
     model = type(user)
     fields = {field.name for field in model._meta.concrete_fields}
     condition = {name: True for name in ("is_superuser", "is_active") if name in fields}
     users = model._base_manager.using(router.db_for_write(model))
-    others = users.filter(**condition).exclude(pk=user.pk).order_by("pk")
+    others = users.filter(**condition).exclude(pk__in={user.pk, *losing}).order_by("pk")
     # By primary key: without an index on the flag, MariaDB would lock all rows that it reads.
     pks = list(others.values_list("pk", flat=True)[:_MAX_SUPERUSERS])
     if list(others.select_for_update().filter(pk__in=pks).values_list("pk")):
@@ -86,7 +158,7 @@ def _keep_last_superuser(user: Any, change: Change) -> Change:
 def read_grants(user: Any) -> Granted:
     """Return all grants of Cognito groups to `user`, of every pool. One query, in the database for writes."""
     memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    return cognito_groups.combine_grants(map(_read_grant, memberships.filter(cognito_user__user_id=user.pk)))
+    return cognito_groups.combine_grants(map(read_grant, memberships.filter(cognito_user__user_id=user.pk)))
 
 
 def _get_or_create_groups(names: Set[str]) -> dict[str, int]:
@@ -119,20 +191,49 @@ def _get_or_create_groups(names: Set[str]) -> dict[str, int]:
     return pks
 
 
-def _read_grant(row: CognitoMembership) -> Granted:
+def read_grant(row: CognitoMembership) -> Granted:
+    """Return what a row of a membership records."""
     return Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
 
 
-def _write_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
-    """Make the rows of `link` record exactly the grants `wanted`, so that only these are revoked later."""
-    obsolete = [row.pk for name, row in rows.items() if name not in wanted]
+def _read_django_groups(users: Sequence[Any]) -> defaultdict[Any, set[int]]:
+    """Return the primary keys of the Django groups of each user, by the user's primary key."""
+    groups: defaultdict[Any, set[int]] = defaultdict(set)
+    model = type(users[0])
+    if hasattr(model, "groups"):
+        through, user_field, group_field = _describe_django_groups(model)
+        rows = through.filter(**{f"{user_field}__in": [user.pk for user in users]})
+        for user_pk, group_pk in rows.values_list(user_field, group_field):
+            groups[user_pk].add(group_pk)
+    return groups
+
+
+def _describe_django_groups(model: Any) -> tuple[QuerySet[Any], str, str]:
+    """Return the rows that join users and Django groups, and their two foreign keys, in the database for writes."""
+    field = model._meta.get_field("groups")
+    through = field.remote_field.through
+    user_field, group_field = (
+        through._meta.get_field(name).attname for name in (field.m2m_field_name(), field.m2m_reverse_field_name())
+    )
+    return through._base_manager.using(router.db_for_write(model)), user_field, group_field
+
+
+def _write_memberships(writes: Sequence[_Write]) -> None:
+    """Make the rows of each link record exactly the grants of its change, so that only these are revoked later."""
+    memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    obsolete, new, changed = [], [], []
+    for link, change, rows in writes:
+        wanted = change.memberships
+        obsolete += [row.pk for name, row in rows.items() if name not in wanted]
+        for name, granted in wanted.items():
+            if name not in rows:
+                new.append(_set_grant(CognitoMembership(cognito_user=link, name=name), granted))
+            elif read_grant(rows[name]) != granted:
+                changed.append(_set_grant(rows[name], granted))
     if obsolete:
-        CognitoMembership.objects.filter(pk__in=obsolete).delete()
-    new = [_set_grant(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
-    CognitoMembership.objects.using(router.db_for_write(CognitoMembership)).bulk_create(new)
-    for name in wanted.keys() & rows.keys():
-        if _read_grant(rows[name]) != wanted[name]:
-            _set_grant(rows[name], wanted[name]).save()
+        memberships.filter(pk__in=obsolete).delete()
+    memberships.bulk_create(new)
+    memberships.bulk_update(changed, ["granted_groups", "granted_staff", "granted_superuser"])
 
 
 def _set_grant(row: CognitoMembership, granted: Granted) -> CognitoMembership:

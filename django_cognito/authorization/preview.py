@@ -11,7 +11,8 @@ from django.db import router
 from ..conf.schema import CognitoSettings, GroupGrant
 from ..models import CognitoUser
 from .group_expiry import is_expired
-from .group_mapping import Change, Granted, combine_grants, diff_grants, get_grants, get_group_permissions
+from .group_mapping import Change, Granted, get_grants, get_group_permissions
+from .memberships import FLAGS, UserGrants, read_grant
 
 _PAGE_SIZE = 500
 
@@ -53,7 +54,7 @@ def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterato
         old, new = (get_group_permissions(tuple(link.groups), settings) for settings in (before, after))
         gained = [f"Django group {names.get_name(pk)}" for pk in change.add_groups]
         lost = [f"Django group {names.get_name(pk)}" for pk in change.remove_groups]
-        for flag, value in {"is_staff": change.staff, "is_superuser": change.superuser}.items():
+        for flag, value in zip(FLAGS, (change.staff, change.superuser), strict=True):
             if value is not None:
                 (gained if value else lost).append(flag)
         gained += [f"permission {name}" for name in new - old]
@@ -81,24 +82,14 @@ class _GroupNames:
 
 
 def _plan_grants(link: CognitoUser, settings: CognitoSettings, names: _GroupNames) -> Change:
-    """Return the changes of Django groups and flags, as `memberships.apply_grants` would write them."""
+    """Return the changes of Django groups and flags that the settings would cause."""
     user: Any = link.user
-    own: dict[str, Granted] = {}
-    of_other_links: list[Granted] = []
-    for other in user.cognito_users.all():
-        for row in other.memberships.all():
-            granted = Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
-            if other.pk == link.pk:
-                own[row.name] = granted
-            else:
-                of_other_links.append(granted)
+    by_link = {
+        other.pk: {row.name: read_grant(row) for row in other.memberships.all()} for other in user.cognito_users.all()
+    }
     groups = frozenset(group.pk for group in user.groups.all()) if hasattr(user, "groups") else frozenset[int]()
-    return diff_grants(
-        {
-            name: Granted(frozenset(map(names.get_pk, grant.groups)), grant.staff, grant.superuser)
-            for name, grant in get_grants(link.groups, settings).items()
-        },
-        own,
-        now=Granted(groups, getattr(user, "is_staff", False), getattr(user, "is_superuser", False)),
-        other_pools=combine_grants(of_other_links),
-    )
+    grants = {
+        name: Granted(frozenset(map(names.get_pk, grant.groups)), grant.staff, grant.superuser)
+        for name, grant in get_grants(link.groups, settings).items()
+    }
+    return UserGrants(user, groups, by_link).plan(link, grants)

@@ -5,16 +5,18 @@ MIRROR_ENABLED is on.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib.auth import get_user_model
 from django.db import router
 
 from ..conf.loading import get_pool_registry
 from ..core.clock import utc_now
+from ..core.directory import DirectoryUser
 from ..db.transactions import retry_conflicts, write_transaction
 from ..factories import get_directory
 from ..models import CognitoUser
+from ..signals import send_on_commit, user_gone
 from .revocation import accept_enabled_user, is_disabled, revoke_users
 from .unlinking import lock_links
 
@@ -42,14 +44,21 @@ def check_at_cognito(link: CognitoUser) -> bool:
 
     One AdminGetUser request. Raises CognitoError (code "directory_refused") or CognitoUnavailableError.
     """
-    account = get_directory(get_pool_registry().for_token(link.user_pool_id)).user(link.username)
+    directory = get_directory(get_pool_registry().for_token(link.user_pool_id))
+    return record_account(link, directory.user(link.username)) == "enabled"
+
+
+def record_account(link: CognitoUser, account: DirectoryUser | None) -> Literal["enabled", "disabled", "gone"]:
+    """Record the answer to an AdminGetUser request for the username of `link`, and return the status of the user."""
     if account is None or account.sub != link.sub:  # another user may have the username now
         record_gone(link)
-    elif not account.enabled:
+        return "gone"
+    if not account.enabled:
         record_disabled(link)
-    elif is_disabled(link):
+        return "disabled"
+    if is_disabled(link):
         record_enabled(link.user_pool_id, link.sub)
-    return account is not None and account.sub == link.sub and account.enabled
+    return "enabled"
 
 
 def _write_status(user_pool_id: str, sub: str, *, is_enabled: bool, is_gone: bool = False) -> None:
@@ -66,6 +75,8 @@ def _write_status(user_pool_id: str, sub: str, *, is_enabled: bool, is_gone: boo
             link.enabled, link.gone_at = True, None
         else:
             now = utc_now()
+            if is_gone and link.gone_at is None:
+                send_on_commit(user_gone, link, using)
             # Of the most recent report: the user may have been enabled in between.
             link.not_before = max(link.not_before or now, now)
             if is_gone:

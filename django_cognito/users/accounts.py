@@ -3,13 +3,15 @@
 Must not open transactions: `provisioning` calls it inside its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import router
-from django.db.models import Exists, Field, OuterRef
+from django.db.models import Exists, Field, OuterRef, Q
 
 from ..conf.schema import CognitoSettings
 from ..models import CognitoUser, FormerLink
@@ -57,18 +59,29 @@ def _is_same_email(left: str, right: str) -> bool:
     return left == right or (left.isascii() and right.isascii() and left.lower() == right.lower())
 
 
-def create_account(
+def find_used_emails(emails: Collection[str]) -> set[str]:
+    """Return those of `emails`, in lower case, that accounts may have for `find_account_by_email`. One query."""
+    email = get_email_field(get_user_model())
+    if not emails or email is None:
+        return set()
+    # The same comparison for each address, so that the same index is used.
+    condition = reduce(or_, (Q(**{f"{email.name}__iexact": address}) for address in emails))
+    rows = get_user_model()._default_manager.filter(condition).values_list(email.name, flat=True)
+    return {address.lower() for address in rows}
+
+
+def build_account(
     link: CognitoUser,
     identity: IdentityClaims,
     attributes: Mapping[str, Any],
     settings: CognitoSettings,
     fill_user: Callable[[Any], None],
-) -> dict[str, Any]:
-    """Create the Django user of a first link, with an unusable password, save it and set it on `link`.
+) -> tuple[Any, dict[str, Any]]:
+    """Build the Django user of a first link, with an unusable password. The caller saves it and sets it on `link`.
 
     The username is that of the claims; if another account has it, a part of the `sub` is appended. `fill_user` sets
-    further fields before the user is saved.
-    Return the field values of an empty user, for comparison.
+    further fields.
+    Return the user, and the field values of an empty user, for comparison.
     """
     user: Any = get_user_model()()
     empty_values, email = read_fields(user), get_email_field(user)
@@ -86,9 +99,7 @@ def create_account(
     fill_user(user)
     link.placeholder_username = placeholder if user.get_username() == placeholder else ""
     user.set_unusable_password()
-    user.save()
-    link.user = user
-    return empty_values
+    return user, empty_values
 
 
 def replace_placeholder_username(link: CognitoUser, identity: IdentityClaims) -> None:

@@ -5,7 +5,7 @@ an entry that was read with another version is not used. No lock is needed, so n
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,6 +25,7 @@ from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
 from ..factories import cached_instance
 from ..models import CognitoUser
+from .bulk_provisioning import links_written
 from .lookup import LinkSnapshot, get_read_alias
 from .machine import MachineUser
 from .provisioning import Token, read_user
@@ -61,6 +62,7 @@ class UserCache:
             if issubclass(table, CognitoUser | user_model) or issubclass(user_model, table):
                 post_save.connect(self._on_change, sender=model)
                 post_delete.connect(self._on_change, sender=model)
+        links_written.connect(self._on_links_written)
         post_migrate.connect(self._invalidate_all)  # also after `flush`, which sends no signal for the rows it deletes
 
     def get_user(self, token: _UserToken) -> Any | None:
@@ -101,6 +103,11 @@ class UserCache:
         invalidate()
         if connections[using].in_atomic_block:  # until the commit, other threads read and cache the old values
             transaction.on_commit(invalidate, using=using)
+
+    def _on_links_written(self, links: Iterable[CognitoUser], using: str, **_: Any) -> None:
+        for link in links:
+            self._on_change(link, using)
+            self._on_change(link.user, using)
 
     def _invalidate(self, instance: Model) -> None:
         """Replace the version of the row of `instance`; all versions if it is the row of a parent model."""

@@ -6,14 +6,14 @@ Must not do I/O or read the clock.
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..authorization import group_mapping as cognito_groups
-from ..conf.schema import CognitoSettings
+from ..conf.schema import COGNITO_GROUPS, CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
 from ..models import DIGEST_FIELDS, CognitoUser
@@ -29,11 +29,20 @@ class Source(NamedTuple):
     It also has the claims that set no field by themselves (USERNAME, `UserAdapter.claims`), by "claim:" and their name.
     """
 
-    digest_field: str  # the field of the link row for the last digest of this kind of source
+    digest_field: str  # the field of the link row for the last digest of this kind of source; empty: groups alone
     moment: datetime
     groups: tuple[str, ...] | None  # None: the source does not contain groups
     attributes: Mapping[str, Any]
     verified: Mapping[str, bool] = {}  # by field, for CONTACT_CLAIMS: whether Cognito verified the value
+    unread_groups: Collection[str] = ()  # of which the source states nothing: the stored ones stay
+
+
+class DirectoryGroups(NamedTuple):
+    """The groups of a directory user, when they were read, and the groups of the pool whose members were not read."""
+
+    names: Sequence[str]
+    moment: datetime
+    unread: Collection[str] = ()
 
 
 class IdentityClaims(NamedTuple):
@@ -131,19 +140,34 @@ def claims_from_tokens(
 
 
 def claims_from_directory(
-    user: DirectoryUser, groups: Sequence[str], moment: datetime, settings: CognitoSettings
+    user: DirectoryUser,
+    groups: Sequence[str] | DirectoryGroups | None,
+    moment: datetime,
+    settings: CognitoSettings,
 ) -> IdentityClaims:
-    """Return the claims of a directory user, read at `moment`, which is rounded down: tokens have whole seconds."""
+    """Return the claims of a directory user, read at `moment`, which is rounded down: tokens have whole seconds.
+
+    `groups` are None if they were not read, and `DirectoryGroups` if they were read at another moment.
+    """
     verified = user.attributes.get("email_verified") == "true"
     attributes = map_claims(user.attributes, settings)
-    names = cognito_groups.groups_from_directory(groups, user.attributes, settings)
     is_verified = read_verified(attributes, user.attributes, settings)
-    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes, is_verified)
+    is_other_claim = settings.groups_claim != COGNITO_GROUPS
+    profile = Source("directory_digest", moment.replace(microsecond=0), None, attributes, is_verified)
+    sources = [profile]
+    if isinstance(groups, DirectoryGroups) and not is_other_claim:
+        names = cognito_groups.groups_from_directory(groups.names, user.attributes, settings)
+        own = Source("", groups.moment.replace(microsecond=0), names, {}, unread_groups=groups.unread)
+        sources = [own, profile]
+    elif groups is not None or is_other_claim:
+        listed = () if groups is None or isinstance(groups, DirectoryGroups) else groups
+        names = cognito_groups.groups_from_directory(listed, user.attributes, settings)
+        sources = [profile._replace(groups=names)]
     return IdentityClaims(
         user_pool_id=settings.user_pool_id,
         sub=user.sub,
         username=user.username,
-        sources=(source,),
+        sources=tuple(sources),
         preferred_username=get_preferred_username(settings, user.attributes),
         verified_email=without_nul(user.attributes.get("email", "")) if verified else "",
         claim_sets=({**user.attributes, "sub": user.sub, "cognito:username": user.username},),
@@ -162,10 +186,11 @@ def changes_from(
     groups, moment = tuple(link.groups), link.as_of
     for source in identity.sources:
         if source.groups is not None:
-            groups = cognito_groups.effective_groups(source.groups, source.moment, groups, moment)
+            stated = (*source.groups, *(name for name in groups if name in source.unread_groups))
+            groups = cognito_groups.effective_groups(stated, source.moment, groups, moment)
             moment = max(moment, source.moment)
     are_groups_new = set(groups) != set(link.groups)
-    sources = sorted(identity.sources, key=attrgetter("moment"))
+    sources = sorted((source for source in identity.sources if source.digest_field), key=attrgetter("moment"))
     changes = [change for source in sources if (change := _compare_source(source, link, settings)) is not None]
     if not changes and not are_groups_new and moment == link.as_of:
         return None

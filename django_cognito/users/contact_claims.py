@@ -4,30 +4,40 @@ Must not depend on tokens: the arguments are mapped claims, whether Cognito veri
 link's pool. Called with the user's row locked.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import router
-from django.db.models import QuerySet
 
 from ..conf.schema import CognitoSettings
 from ..models import CognitoUser
 from .fields import CONTACT_CLAIMS, has_claim_value, set_field_from_claim
 
 
+def read_verified_attributes(user_pks: Collection[Any]) -> defaultdict[Any, set[str]]:
+    """Return the claims whose value any link of a user wrote as verified, by the user's primary key. One query."""
+    verified: defaultdict[Any, set[str]] = defaultdict(set)
+    if user_pks:
+        links = CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_id__in=user_pks)
+        for user_pk, names in links.values_list("user_id", "verified_attributes"):
+            verified[user_pk].update(names)
+    return verified
+
+
 def put_attributes(
-    link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool], settings: CognitoSettings
+    link: CognitoUser,
+    attributes: Mapping[str, Any],
+    verified: Mapping[str, bool],
+    settings: CognitoSettings,
+    protected: Collection[str],
 ) -> list[str]:
     """Set the user's fields from mapped claims and return the names of the fields that changed. Saves nothing.
 
-    An unverified claim of CONTACT_CLAIMS is ignored if any link of the user wrote a verified value of it.
+    An unverified claim of CONTACT_CLAIMS is ignored if it is `protected`: a link of the user wrote a verified value.
     `verified` has an entry for each Django field that such a claim sets.
     """
     claims = settings.attributes
-    protected = frozenset[str]()
-    if not all(verified.values()):
-        rows = _links_of_user(link).values_list("verified_attributes", flat=True)
-        protected = frozenset(link.verified_attributes).union(*rows)
     accepted = {
         name: value
         for name, value in attributes.items()
@@ -51,7 +61,8 @@ def record_verified(
 
 def protect_local_values(link: CognitoUser, settings: CognitoSettings) -> None:
     """Record the contact values of a user as verified on their first link: the site is responsible for them."""
-    if _links_of_user(link).exists():
+    # In the database for writes: a replica may lag.
+    if CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_id=link.user_id).exists():
         return
     contact = {name: claim for name, claim in settings.attributes.items() if claim in CONTACT_CLAIMS}
     _add_verified(link, {claim for name, claim in contact.items() if getattr(link.user, name, None)})
@@ -59,8 +70,3 @@ def protect_local_values(link: CognitoUser, settings: CognitoSettings) -> None:
 
 def _add_verified(link: CognitoUser, claims: set[Any]) -> None:
     link.verified_attributes = sorted({*link.verified_attributes, *claims})
-
-
-def _links_of_user(link: CognitoUser) -> QuerySet[CognitoUser]:
-    """Return all links of the user of `link`, from the database that is written to: a replica may lag."""
-    return CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_id=link.user_id)

@@ -18,7 +18,6 @@ from ..authorization import group_mapping as cognito_groups
 from ..authorization.group_expiry import expire_remembered_groups, is_expired, remembered_groups
 from ..authorization.rights import Rights, set_rights
 from ..conf.loading import get_pool_registry
-from ..conf.pool_registry import PoolRegistry
 from ..conf.schema import CognitoSettings
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import SignInError, TokenError
@@ -27,7 +26,7 @@ from ..models import DIGEST_FIELDS, CognitoUser
 from .account_status import record_enabled
 from .adapter import find_account
 from .claim_sources import IdentityClaims, claims_from_tokens
-from .link_writes import Link, get_changes, insert_link, links_for_write, update_link
+from .link_writes import Link, get_changes, insert_link, update_link
 from .lookup import LinkSnapshot, fetch_link, get_read_alias
 from .request_writes import note_write
 from .revocation import check_link, is_disabled
@@ -135,42 +134,6 @@ def _find_or_link(identity: IdentityClaims, user_pk: Any, settings: CognitoSetti
             return insert_link(identity, user, settings)
     except IntegrityError:  # another request was faster
         return _fetch_link_after_conflict(identity)
-
-
-def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) -> int:
-    """Bring a page of directory users up to date in one transaction; return how many users changed.
-
-    One query if the page is not newer than what is stored. Otherwise two more, which lock the page, and one UPDATE for
-    each user whose `as_of` alone moves. After a deadlock the whole page is written again.
-    With `create`, users without a link are created, as by a first token.
-    """
-    page = {(identity.user_pool_id, identity.sub): identity for identity in identities}
-    return retry_conflicts(partial(_update_page, page, create, get_pool_registry()))
-
-
-def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool, pools: PoolRegistry) -> int:
-    """Write a page in one transaction, after all its rows are locked; return how many users changed."""
-    rows = links_for_write().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
-    links = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
-    by_pool = {pool: pools.for_token(pool) for pool, _ in page}
-    changes = {key: get_changes(row, page[key], by_pool[key[0]]) for key, row in links.items() if key in page}
-    changed = [(links[key], page[key], change.is_moments_only) for key, change in changes.items() if change is not None]
-    new = [(None, page[key], False) for key in sorted(page.keys() - links.keys()) if create]
-    if not changed and not new:
-        return 0
-    count = 0
-    with write_transaction():
-        if changed:
-            # All links first, then their users: the lock order of all writers, as a user may have several links.
-            locked = links_for_write().select_for_update().filter(pk__in=[link.pk for link, *_ in changed])
-            list(locked.order_by("pk").values_list("pk"))
-            owners = _users_for_write().select_for_update().filter(pk__in={link.user_id for link, *_ in changed})
-            list(owners.order_by("pk").values_list("pk"))
-        for link, identity, is_minor in [*changed, *new]:
-            with suppress(TokenError):  # no user is linked, and CREATE_USERS is off
-                _apply_with_retry(link, identity, by_pool[identity.user_pool_id])
-                count += not is_minor
-    return count
 
 
 def _users_for_write() -> QuerySet[Any]:

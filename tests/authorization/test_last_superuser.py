@@ -11,6 +11,8 @@ from django.db import connection
 
 from django_cognito.authorization.group_expiry import expire_remembered_groups
 from django_cognito.models import CognitoMembership, CognitoUser
+from django_cognito.users.bulk_provisioning import update_users
+from tests.support.scenarios.users import directory_claims
 
 LOGGER = "django_cognito.authorization.memberships"
 OWNERS = {"owners": {"staff": True, "superuser": True, "permissions": ["auth.view_group"]}}
@@ -111,3 +113,12 @@ def test_of_the_last_two_superusers_one_keeps_the_flag(user_from_token: Any) -> 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(remove, names))
         assert sum(flags_of(name)[1] for name in names) == 1
+
+
+@pytest.mark.django_db
+def test_of_the_superusers_of_one_page_one_keeps_the_flag(user_from_token: Any) -> None:
+    for name in ("alice", "bob", "carol"):
+        user_from_token("owners", at=-60, username=name)
+    page = [directory_claims(at=0, username=name) for name in ("alice", "bob", "carol")]
+    assert update_users(page).changed == 3
+    assert [flags_of(name) for name in ("alice", "bob", "carol")].count((True, True)) == 1

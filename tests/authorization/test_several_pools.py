@@ -19,7 +19,7 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import IssuerError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.testing import sign_in
-from django_cognito.users import provisioning
+from django_cognito.users import bulk_provisioning
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.machine import MachineUser
@@ -434,7 +434,7 @@ def test_directory_of_one_pool_updates_only_its_links(linked_user, authenticate_
     link = CognitoUser.objects.get(user_pool_id=pool.user_pool_id)
     now = datetime.now(UTC)
     directory_user = DirectoryUser(link.sub, "erin", {"sub": link.sub}, True, "CONFIRMED", now, now)
-    assert provisioning.update_users([claims_from_directory(directory_user, [], now, pool)]) == 1
+    assert bulk_provisioning.update_users([claims_from_directory(directory_user, [], now, pool)]).changed == 1
     groups = dict(CognitoUser.objects.values_list("user_pool_id", "groups"))
     assert groups == {pool.user_pool_id: [], POOLS[other]["USER_POOL_ID"]: ["admins"]}
 

@@ -19,8 +19,8 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.signals import account_linked, signed_out
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.bulk_provisioning import update_users
 from django_cognito.users.claim_sources import claims_from_directory
-from django_cognito.users.provisioning import update_users
 from tests.aws.token_identity_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, TokenIdentityEndpoint
 from tests.support.callers import bearer
 from tests.support.scenarios.login import change_login, finish_sign_in, refusal, start_sign_in, token_response
@@ -372,6 +372,6 @@ def test_directory_page_updates_a_user_missing_on_the_replica(settings: Any) -> 
     link, cognito_settings = stored_link(), get_settings()
     attributes, at = {"email": "new@example.com", "email_verified": "true"}, datetime.now(UTC) + timedelta(seconds=5)
     directory_user = DirectoryUser(link.sub, "alice", attributes, True, "CONFIRMED", at, at)
-    assert update_users([claims_from_directory(directory_user, ("admins",), at, cognito_settings)]) == 1
+    assert update_users([claims_from_directory(directory_user, ("admins",), at, cognito_settings)]).changed == 1
     user = stored_link().user
     assert (user.email, user.is_superuser) == ("new@example.com", True)

@@ -21,9 +21,9 @@ from django_cognito.testing import make_token
 from django_cognito.users import UserAdapter, UserRefusedError, linking
 from django_cognito.users.adapter import get_adapter
 from django_cognito.users.authentication import verify
+from django_cognito.users.bulk_provisioning import update_users
 from django_cognito.users.claim_sources import claims_from_tokens
 from django_cognito.users.link_writes import update_link
-from django_cognito.users.provisioning import update_users
 from django_cognito.web.error_catalogue import CATALOGUE
 from tests.support.callers import bearer
 from tests.support.scenarios.login import finish_sign_in, read_error_code, start_sign_in, token_response
@@ -365,7 +365,7 @@ def test_refusal_after_sync_writes_nothing(user_from_token, adapter) -> None:
 def test_refused_user_of_a_directory_page_is_skipped(user_from_token, adapter) -> None:
     adapter(Invited)
     page = [directory_claims(username=name) for name in ("alice", "invited")]
-    assert update_users(page, create=True) == 1
+    assert update_users(page, create=True).changed == 1
     assert [user.username for user in User.objects.all()] == ["invited"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.users import provisioning
+from django_cognito.users import bulk_provisioning
 from django_cognito.users.claim_values import read_source
 from tests.support.scenarios.users import directory_claims
 
@@ -84,7 +84,7 @@ def test_source_without_a_value_leaves_the_field(user_from_token: Any) -> None:
 def test_directory_has_the_address_as_json(user_from_token: Any) -> None:
     user = user_from_token(at=-60)
     claims = directory_claims(given_name="Ada", address='{"locality": "London"}')
-    assert provisioning.update_users([claims]) == 1
+    assert bulk_provisioning.update_users([claims]).changed == 1
     user.refresh_from_db()
     assert (user.first_name, user.last_name) == ("London", "A")
 

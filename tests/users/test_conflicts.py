@@ -17,7 +17,7 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.db import transactions
 from django_cognito.db.transactions import retry_conflicts, write_transaction
 from django_cognito.models import CognitoUser
-from django_cognito.users import linking, provisioning
+from django_cognito.users import bulk_provisioning, linking, provisioning
 from django_cognito.users.claim_sources import claims_from_directory
 from tests.support.database_errors import FailsAtFirst, conflict
 from tests.support.scenarios.users import NOW, django_groups, link_of
@@ -150,7 +150,7 @@ def test_page_of_directory_users_is_written_after_a_conflict(user_from_token: An
     page = [statement("viewers"), statement("viewers", username="bob")]
     failing = FailsAtFirst(f"INSERT INTO {USERS}", conflict())
     with connection.execute_wrapper(failing):
-        assert provisioning.update_users(page, create=True) == 2
+        assert bulk_provisioning.update_users(page, create=True).changed == 2
     assert failing.errors == []
     assert [django_groups(user) for user in User.objects.all()] == [{"Readers"}] * 2
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
-from django_cognito.users import linking, provisioning
+from django_cognito.users import bulk_provisioning, linking
 from django_cognito.users.authentication import authenticate, get_or_create_user, verify
 from django_cognito.users.claim_sources import claims_from_directory
 from tests.support.scenarios.users import link_of, token
@@ -177,7 +177,7 @@ def test_directory_replaces_verified_email_only_by_a_verified_one(authenticate_w
     sub, now = link_of(user).sub, datetime.now(UTC)
     attributes = {"sub": sub, "email": OTHER, "email_verified": verified}
     directory_user = DirectoryUser(sub, "mallory", attributes, True, "CONFIRMED", now, now)
-    provisioning.update_users([claims_from_directory(directory_user, [], now, get_settings())])
+    bulk_provisioning.update_users([claims_from_directory(directory_user, [], now, get_settings())])
     user.refresh_from_db()
     assert user.email == email
 

@@ -16,7 +16,7 @@ from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import linking, provisioning
+from django_cognito.users import bulk_provisioning, linking, provisioning
 from django_cognito.users.claim_sources import claims_from_directory
 from tests.support.scenarios.users import NOW, django_groups, link_of
 
@@ -224,7 +224,7 @@ def test_page_with_two_links_of_one_user_does_not_deadlock(user_from_token, kind
         if kind == "expiry":
             CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
             others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
-        at_once([partial(provisioning.update_users, page), *others])
+        at_once([partial(bulk_provisioning.update_users, page), *others])
 
 
 @pytest.mark.needs("database_server")

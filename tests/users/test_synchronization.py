@@ -1,11 +1,16 @@
 """A user over time: repeated tokens write nothing, a change is written once, and older claims change nothing."""
 
+from contextlib import nullcontext
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_cognito.authorization.rights import get_rights
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import provisioning
+from django_cognito.users import UserAdapter, bulk_provisioning
+from django_cognito.users.claim_sources import IdentityClaims
 from tests.support.scenarios.users import GROUPS, NOW, directory_claims, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
@@ -281,7 +286,8 @@ def update_from_directory(user_from_token):
     """`update_from_directory("editors", at=-30)`: apply alice's directory entry of that moment; return the count."""
 
     def update(*groups: str, at: float = 0, create: bool = False, **attributes: str) -> int:
-        return provisioning.update_users([directory_claims(*groups, at=at, **attributes)], create=create)
+        claims = directory_claims(*groups, at=at, **attributes)
+        return bulk_provisioning.update_users([claims], create=create).changed
 
     return update
 
@@ -307,19 +313,23 @@ def test_directory_older_than_a_token_changes_nothing(user_from_token, update_fr
     assert update_from_directory("helpers", at=-1) == 0
 
 
-def test_unchanged_directory_page_makes_one_query_and_no_write(user_from_token, django_assert_num_queries) -> None:
+def test_unchanged_directory_page_makes_one_query_and_no_write(user_from_token) -> None:
     page = [directory_claims("editors", username=f"user{number}", at=-30) for number in range(5)]
-    assert provisioning.update_users(page, create=True) == 5
-    with django_assert_num_queries(1):
-        assert provisioning.update_users(page) == 0
+    assert bulk_provisioning.update_users(page, create=True).changed == 5
+    with CaptureQueriesContext(connection) as queries:
+        assert bulk_provisioning.update_users(page).changed == 0
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert [statement.partition(" ")[0] for statement in statements] == ["SELECT"]
 
 
-def test_newer_unchanged_directory_page_makes_one_update_per_user(user_from_token, writes) -> None:
+def test_newer_unchanged_directory_page_makes_one_update(user_from_token, writes) -> None:
     names = [f"user{number}" for number in range(3)]
-    provisioning.update_users([directory_claims("editors", username=name, at=-30) for name in names], create=True)
-    with writes(3):
-        assert provisioning.update_users([directory_claims("editors", username=name, at=-20) for name in names]) == 0
+    for at, expected in ((-30, 3), (-20, 0)):
+        page = [directory_claims("editors", username=name, at=at, given_name="Ada") for name in names]
+        with writes(1) if expected == 0 else nullcontext():
+            assert bulk_provisioning.update_users(page, create=True).changed == expected
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
+    assert {link.directory_digest.partition(":")[0] for link in CognitoUser.objects.all()} == {str(NOW - 20)}
 
 
 def test_directory_without_create_creates_no_user(user_from_token, update_from_directory) -> None:
@@ -341,7 +351,7 @@ def test_directory_without_create_users_updates_and_links(user_from_token, updat
         directory_claims(username="bob"),
         directory_claims("helpers", email="alice@example.com", email_verified="true"),
     ]
-    assert provisioning.update_users(page, create=True) == 1
+    assert bulk_provisioning.update_users(page, create=True).changed == 1
     local.refresh_from_db()
     assert (local.is_staff, User.objects.count()) == (True, 1)
 
@@ -352,13 +362,19 @@ def test_directory_does_not_update_a_disabled_account(user_from_token, update_fr
     assert update_from_directory("helpers") == 0
 
 
+class FailingAdapter(UserAdapter):
+    """Fails for the user bob."""
+
+    def fill_user(self, user: User, identity: IdentityClaims) -> None:
+        if identity.username == "bob":
+            raise RuntimeError("the adapter of the site failed")
+
+
 @pytest.mark.django_db(transaction=True)
-def test_error_in_a_directory_page_writes_nothing(user_from_token, failing_on) -> None:
-    failing_on("Writers")
+def test_error_in_a_directory_page_writes_nothing(user_from_token, cognito) -> None:
+    cognito(USER_ADAPTER=f"{__name__}.FailingAdapter")
     with pytest.raises(RuntimeError):
-        provisioning.update_users(
-            [directory_claims("viewers"), directory_claims("editors", username="bob")], create=True
-        )
+        bulk_provisioning.update_users([directory_claims(), directory_claims(username="bob")], create=True)
     assert not User.objects.exists()
 
 

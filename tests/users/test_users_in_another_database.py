@@ -15,9 +15,10 @@ from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
+from django_cognito.users.bulk_provisioning import update_users
 from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.linking import link, unlink
-from django_cognito.users.provisioning import reapply_claims, update_users
+from django_cognito.users.provisioning import reapply_claims
 from django_cognito.users.request_writes import collect_writes
 from tests.support.scenarios.login import CALLBACK, start_sign_in, token_response, username_at
 from tests.support.scenarios.users import NOW, django_groups, token
@@ -66,16 +67,17 @@ def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatc
     """An IntegrityError in an open transaction of the site is undone only by a savepoint of the same database."""
     from django_cognito.users import link_writes
 
-    create, calls = link_writes.create_account, []
+    build, calls = link_writes.build_account, []
 
-    def fail_once(link: Any, *args: Any) -> Any:
-        empty_values = create(link, *args)
+    def fail_once(*args: Any) -> Any:
+        user, empty_values = build(*args)
         if not calls:
-            calls.append(link.user)
-            User.objects.create(username=link.user.username)  # raises IntegrityError
-        return empty_values
+            calls.append(user)
+            for _ in range(2):
+                User.objects.create(username=user.username)  # raises IntegrityError
+        return user, empty_values
 
-    monkeypatch.setattr(link_writes, "create_account", fail_once)
+    monkeypatch.setattr(link_writes, "build_account", fail_once)
     with transaction.atomic(using="accounts"):
         assert user_from_token().username == "alice"
     assert User.objects.count() == 1
@@ -106,7 +108,7 @@ def test_page_of_the_directory_is_written() -> None:
     user = user_from_token(at=-60)
     at, sub = datetime.fromtimestamp(NOW, UTC), CognitoUser.objects.get().sub
     directory_user = DirectoryUser(sub, "alice", {"sub": sub}, True, "CONFIRMED", at, at)
-    assert update_users([claims_from_directory(directory_user, ("editors",), at, get_settings())]) == 1
+    assert update_users([claims_from_directory(directory_user, ("editors",), at, get_settings())]).changed == 1
     assert django_groups(user) == {"Readers", "Writers"}
 
 

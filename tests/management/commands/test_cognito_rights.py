@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import provisioning
+from django_cognito.users import bulk_provisioning
 from tests.support.scenarios.users import GROUPS, directory_claims, link, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
@@ -72,7 +72,7 @@ def test_each_right_has_its_group_and_setting(user_from_token: Any) -> None:
     [
         (lambda user_from_token: user_from_token("editors", token_use="id"), "an ID token"),
         (
-            lambda user_from_token: provisioning.update_users([directory_claims("editors")], create=True),
+            lambda user_from_token: bulk_provisioning.update_users([directory_claims("editors")], create=True),
             "the directory",
         ),
     ],
