@@ -130,8 +130,10 @@ def _read_secret_of_arn(settings: CognitoSettings) -> str:
     return read_published_secret(client, arn, settings.client_id)
 
 
-def _create_aws_client(service: str, region: str, endpoint_url: str | None, settings: CognitoSettings) -> Any:
-    """Return a boto3 client with the site's credentials, as boto3 finds them.
+def _create_aws_client(
+    service: str, region: str, endpoint_url: str | None, settings: CognitoSettings, **options: Any
+) -> Any:
+    """Return a boto3 client with the site's credentials, as boto3 finds them. `options` are botocore's.
 
     Raises ImproperlyConfigured if the extra `aws` is not installed.
     """
@@ -142,7 +144,7 @@ def _create_aws_client(service: str, region: str, endpoint_url: str | None, sett
         raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
     is_direct = endpoint_url and bypasses_proxies(endpoint_url, settings.insecure_hosts)  # as in core.http
     # A session of its own: boto3's default session is not thread-safe.
-    config = Config(**({"proxies": {}} if is_direct else {}), **_TIMEOUTS.get(service, {}))
+    config = Config(**({"proxies": {}} if is_direct else {}), **_TIMEOUTS.get(service, {}), **options)
     return Session().client(service, region_name=region, endpoint_url=endpoint_url, config=config)
 
 
@@ -156,10 +158,15 @@ def get_directory(settings: CognitoSettings | None = None) -> Directory:
     settings = settings or get_settings()
     directory: Directory | None = _instances.get((Directory, settings))
     if directory is None:
-        pool = settings.user_pool
-        client = _create_aws_client("cognito-idp", pool.region, pool.endpoint_url, settings)
-        directory = _instances.setdefault((Directory, settings), Directory(client, pool.user_pool_id))
+        directory = _instances.setdefault((Directory, settings), create_directory(settings))
     return directory
+
+
+def create_directory(settings: CognitoSettings, **options: Any) -> Directory:
+    """Return a new directory, whose boto3 client has these `options` of `botocore.config.Config`."""
+    pool = settings.user_pool
+    client = _create_aws_client("cognito-idp", pool.region, pool.endpoint_url, settings, **options)
+    return Directory(client, pool.user_pool_id)
 
 
 def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:

@@ -29,6 +29,7 @@ user_synced = Signal()  # claims, changes (field -> (old, new)), created; sent i
 groups_changed = Signal()  # added, removed, groups (tuples of Cognito groups of the user pool)
 account_linked = Signal()  # at the user's request, by verified email, by USER_ADAPTER, or by a site's admin
 account_unlinked = Signal()  # by the user, in a site's admin, or by a site's own code
+user_gone = Signal()  # the user was found to be deleted in Cognito
 
 # The sender is None.
 sign_in_failed = Signal()  # code, alias (of POOLS; empty if the sign-in did not start in this browser)

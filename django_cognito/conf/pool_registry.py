@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from ..core import UserPool
@@ -40,6 +41,17 @@ class PoolRegistry:
             for settings in same_pool:
                 # The first alias for all aliases of a pool: its users do not depend on the app client.
                 object.__setattr__(settings, "mirror_prefix", f"{same_pool[0].alias}:")
+
+    def for_alias(self, alias: str | None) -> CognitoSettings:
+        """Return the settings of an alias of POOLS; of the first one for None.
+
+        Raises ImproperlyConfigured if there is no such alias.
+        """
+        if alias is None:
+            return self.first
+        if alias not in self.by_alias:
+            raise ImproperlyConfigured(f"POOLS has no alias {alias!r}; it has {', '.join(self.by_alias)}.")
+        return self.by_alias[alias]
 
     def find(self, user_pool_id: str, client_id: str = "") -> CognitoSettings | None:
         """Return the settings for tokens of this pool and app client; None if the pool is not configured.

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import CognitoError, CognitoUnavailableError
 from .forks import close_after_fork
 
 _MAX_PAGE_SIZE = 60  # the service's own limit
 # Transient errors. The service's model has status 400 for all errors, so the status does not distinguish them.
-_TRANSIENT = frozenset({"TooManyRequestsException", "ThrottlingException", "InternalErrorException"})
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "LimitExceededException"})
+_TRANSIENT = _THROTTLED | {"InternalErrorException"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ class DirectoryGroup:
     role_arn: str
 
 
+class UserPage(NamedTuple):
+    """A page of users, and the token of the next page; empty after the last page. A page may have no users."""
+
+    users: list[DirectoryUser]
+    next_token: str
+
+
 class Directory:
     """Reads the users and groups of one pool by a boto3 client.
 
@@ -57,6 +65,25 @@ class Directory:
     def close_after_fork(self) -> None:
         """Close the idle connections in a forked child, which must drop this object after it."""
         close_after_fork(self._client)
+
+    def user_page(self, token: str = "") -> UserPage:
+        """Return one page of all users, without their groups: the first one, or that of a `next_token`.
+
+        Tokens expire: `is_expired_token` of the error is True then, and the listing must begin again. One request.
+        """
+        page = self._call("list_users", Limit=_MAX_PAGE_SIZE, **({"PaginationToken": token} if token else {}))
+        return UserPage([_to_user(row, "Attributes") for row in page["Users"]], page.get("PaginationToken") or "")
+
+    def group_page(self, group: str, token: str = "") -> UserPage:
+        """Return one page of the users of one group, as `user_page`."""
+        page = self._call(
+            "list_users_in_group", GroupName=group, Limit=_MAX_PAGE_SIZE, **({"NextToken": token} if token else {})
+        )
+        return UserPage([_to_user(row, "Attributes") for row in page["Users"]], page.get("NextToken") or "")
+
+    def estimate_users(self) -> int:
+        """Return Cognito's estimate of the number of users. One request of DescribeUserPool."""
+        return int(self._call("describe_user_pool")["UserPool"].get("EstimatedNumberOfUsers", 0))
 
     def users(self, *, page_size: int = _MAX_PAGE_SIZE, filter: str = "") -> Iterator[list[DirectoryUser]]:
         """Return all users, or those that match a `filter` expression of ListUsers, without their groups."""
@@ -115,6 +142,16 @@ class Directory:
             raise _unavailable(type(error).__name__) from error
         except aws.BotoCoreError as error:
             raise _aws_error(type(error).__name__) from error
+
+
+def is_throttled(error: CognitoError) -> bool:
+    """Return whether AWS rejected the request of `error` because there were too many."""
+    return _aws_code(error.__cause__) in _THROTTLED
+
+
+def is_expired_token(error: CognitoError) -> bool:
+    """Return whether AWS rejected a parameter: of a request for a next page, its token has expired."""
+    return _aws_code(error.__cause__) == "InvalidParameterException"
 
 
 def _to_user(row: Mapping[str, Any], attributes_name: str) -> DirectoryUser:

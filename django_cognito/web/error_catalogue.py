@@ -331,6 +331,10 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     ),
     # AWS
     "directory_refused": ErrorEntry(),
+    "sync_running": ErrorEntry(),
+    "sync_stopped": ErrorEntry(),
+    "sync_refused": ErrorEntry(),
+    "sync_lost": ErrorEntry(),
     "not_signed_in": ErrorEntry((403,), _("AWS credentials require a signed-in user.")),
     "person_required": ErrorEntry((403,), _("Machine-to-machine tokens have no AWS credentials.")),
     "id_token_required": ErrorEntry((403,), _("Send the ID token too, in the header X-Cognito-Id-Token.")),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
@@ -81,10 +82,10 @@ class Command(BaseCommand):
 
     def show_differences(self, file: Path, alias: str | None, is_json: bool) -> None:
         """Print what the GROUPS of `file` would change. Raise CommandError for another alias or a wrong file."""
-        pools = get_pool_registry()
-        if alias is not None and alias not in pools.by_alias:
-            raise CommandError(f"POOLS has no alias {alias!r}; it has {', '.join(pools.by_alias)}.")
-        settings = pools.first if alias is None else pools.by_alias[alias]
+        try:
+            settings = get_pool_registry().for_alias(alias)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         differences = list_differences(settings, replace_groups(settings, _read_groups(file)))
         users = 0
         for difference in differences:

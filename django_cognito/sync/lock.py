@@ -1,0 +1,64 @@
+"""Let one run at a time synchronize a pool, by a row that a killed run releases after a minute."""
+
+import uuid
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from django.db import router
+from django.db.models import Q, QuerySet
+
+from ..core.clock import utc_now
+from ..models import CognitoSync
+from .errors import SyncError
+
+HOLD_SECONDS = 60
+_RENEW_SECONDS = 10
+
+
+class SyncLock:
+    """Hold a pool while the context lasts. `renew` often: after a minute without it another run may begin.
+
+    Raises SyncError (code "sync_running") if another run holds the pool.
+    """
+
+    def __init__(self, user_pool_id: str) -> None:
+        self._user_pool_id = user_pool_id
+        self._run_id = uuid.uuid4()
+        self._renewed_at = utc_now()
+
+    def __enter__(self) -> Self:
+        self._rows.get_or_create(user_pool_id=self._user_pool_id)
+        now = utc_now()
+        is_free = Q(held_until=None) | Q(held_until__lt=now)
+        lease = {"run_id": self._run_id, "held_until": now + timedelta(seconds=HOLD_SECONDS), "started_at": now}
+        if not self._rows.filter(is_free, user_pool_id=self._user_pool_id).update(**lease):
+            raise SyncError(
+                f"another run synchronizes {self._user_pool_id}; if it was killed, it releases the pool after"
+                f" {HOLD_SECONDS} seconds",
+                code="sync_running",
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        completed = {} if error else {"completed_at": utc_now()}
+        self._own_rows.update(run_id=None, held_until=None, **completed)
+
+    def renew(self) -> None:
+        """Hold the pool for another minute. Raises SyncError (code "sync_lost") if another run took it over."""
+        now = utc_now()
+        if now < self._renewed_at + timedelta(seconds=_RENEW_SECONDS):
+            return
+        if not self._own_rows.update(held_until=now + timedelta(seconds=HOLD_SECONDS)):
+            raise SyncError(f"another run took over {self._user_pool_id}", code="sync_lost")
+        self._renewed_at = now
+
+    @property
+    def _rows(self) -> QuerySet[CognitoSync]:
+        return CognitoSync.objects.using(router.db_for_write(CognitoSync))
+
+    @property
+    def _own_rows(self) -> QuerySet[CognitoSync]:
+        return self._rows.filter(user_pool_id=self._user_pool_id, run_id=self._run_id)

@@ -1,0 +1,386 @@
+"""A whole user pool, read over HTTP: every user once, groups, status, deleted users, and the limits of a run."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ImproperlyConfigured
+
+from django_cognito.core.clock import utc_now
+from django_cognito.core.errors import CognitoError
+from django_cognito.models import CognitoSync, CognitoUser
+from django_cognito.signals import user_gone, user_synced
+from django_cognito.sync import bring_in, sync_pool
+from django_cognito.sync.errors import SyncError
+from tests.support.cases import cases
+from tests.support.scenarios.users import django_groups
+from tests.support.stub_directory import POOL_ID, FaultError
+
+pytestmark = pytest.mark.django_db
+FAST = {"requests_per_second": 10_000}
+
+
+def names_of(**conditions: Any) -> set[str]:
+    """Return the usernames of the links with these values."""
+    return set(CognitoUser.objects.filter(**conditions).values_list("username", flat=True))
+
+
+def pass_an_hour() -> None:
+    """Let what is stored be an hour older: of two answers in one second the first counts."""
+    hour = timedelta(hours=1)
+    for link in CognitoUser.objects.all():
+        seconds, _, halves = link.directory_digest.partition(":")
+        CognitoUser.objects.filter(pk=link.pk).update(
+            as_of=link.as_of - hour,
+            created_at=link.created_at - hour,
+            directory_digest=f"{int(seconds) - 3600}:{halves}" if seconds else "",
+        )
+
+
+# Users
+
+
+def test_all_users_are_created_once_and_then_confirmed(create_pool) -> None:
+    directory = create_pool(130)
+    report = sync_pool(create=True, **FAST)
+    assert (report.users, report.changed, User.objects.count(), CognitoUser.objects.count()) == (130, 130, 130, 130)
+    assert User.objects.get(username="user7").email == "user7@example.com"
+    again = sync_pool(create=True, **FAST)
+    assert (again.users, again.changed) == (130, 0)
+    assert directory.requests["ListUsers"] == 6
+
+
+def test_without_create_only_linked_users_are_written(create_pool) -> None:
+    directory = create_pool(3)
+    sync_pool(**FAST)
+    assert not User.objects.exists()
+    bring_in("user1")
+    pass_an_hour()
+    directory.changes = {number: {"given_name": "Grace"} for number in range(3)}
+    assert sync_pool(**FAST).changed == 1
+    assert list(User.objects.values_list("username", "first_name")) == [("user1", "Grace")]
+
+
+def test_changed_attributes_are_written_and_the_signal_is_sent(create_pool, django_capture_on_commit_callbacks) -> None:
+    directory = create_pool(61)
+    sync_pool(create=True, **FAST)
+    pass_an_hour()
+    directory.changes[3] = {"given_name": "Grace", "email": "grace@example.com"}
+    received = []
+
+    def receive(user: Any, changes: Any, created: bool, **_: Any) -> None:
+        received.append((user.username, changes, created))
+
+    user_synced.connect(receive)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            assert sync_pool(**FAST).changed == 1
+    finally:
+        user_synced.disconnect(receive)
+    expected = {"first_name": ("Name3", "Grace"), "email": ("user3@example.com", "grace@example.com")}
+    assert received == [("user3", expected, False)]
+
+
+def test_dry_run_counts_and_changes_nothing(create_pool) -> None:
+    directory = create_pool(62)
+    assert sync_pool(create=True, dry_run=True, **FAST).changed == 62
+    assert not User.objects.exists()
+    sync_pool(create=True, **FAST)
+    pass_an_hour()
+    directory.changes = {0: {"given_name": "Grace"}, 61: {"given_name": "Joan"}}
+    directory.deleted = {5}
+    before = list(CognitoUser.objects.order_by("pk").values())
+    report = sync_pool(dry_run=True, deactivate_missing=True, **FAST)
+    assert (report.changed, report.missing, report.deletions) == (2, 1, 0)
+    assert list(CognitoUser.objects.order_by("pk").values()) == before
+
+
+def test_run_stops_before_it_would_change_more_users(create_pool) -> None:
+    create_pool(130)
+    with pytest.raises(SyncError, match="more than 100 users") as raised:
+        sync_pool(create=True, max_changes=100, **FAST)
+    assert (raised.value.code, User.objects.count()) == ("sync_stopped", 60)
+
+
+# Groups
+
+
+def test_groups_are_granted_and_revoked(create_pool) -> None:
+    directory = create_pool(70, {"editors": [0, 65], "admins": [1], "others": range(70)})
+    sync_pool(create=True, groups=True, **FAST)
+    by_name = {user.username: user for user in User.objects.all()}
+    assert {name for name, user in by_name.items() if django_groups(user) == {"Writers"}} == {"user0", "user65"}
+    assert {name for name, user in by_name.items() if user.is_staff} == {"user1"}
+    assert names_of(groups=["editors"]) == {"user0", "user65"}
+    assert directory.requests["ListUsersInGroup"] == 2  # "others" grants nothing
+    pass_an_hour()
+    directory.groups["editors"] = [65]
+    sync_pool(groups=True, **FAST)
+    assert not django_groups(by_name["user0"])
+    assert django_groups(by_name["user65"]) == {"Writers"}
+
+
+def test_groups_that_grant_nothing_stay_until_they_are_deleted(create_pool) -> None:
+    directory = create_pool(1, {"editors": [0], "gardeners": [0]})
+    sync_pool(create=True, groups=True, **FAST)
+    CognitoUser.objects.update(groups=["gardeners", "painters"])  # as a token said; the group "painters" was deleted
+    pass_an_hour()
+    sync_pool(groups=True, **FAST)
+    assert set(CognitoUser.objects.get().groups) == {"editors", "gardeners"}
+    assert directory.requests["ListUsersInGroup"] == 2
+
+
+def test_mirrored_groups_are_all_read(create_pool, cognito) -> None:
+    directory = create_pool(3, {"editors": [0], "gardeners": [2], f"{POOL_ID}_Google": [1]})
+    cognito(MIRROR_GROUPS=True)
+    sync_pool(create=True, groups=True, **FAST)
+    assert set(Group.objects.values_list("name", flat=True)) == {"Writers", "editors", "gardeners"}
+    assert directory.requests["ListUsersInGroup"] == 2
+
+
+def test_without_groups_the_stored_groups_stay(create_pool) -> None:
+    directory = create_pool(3, {"editors": [0]})
+    sync_pool(create=True, groups=True, **FAST)
+    pass_an_hour()
+    as_of = CognitoUser.objects.get(username="user0").as_of
+    directory.groups = {}
+    directory.changes[0] = {"given_name": "Grace"}
+    sync_pool(**FAST)
+    link = CognitoUser.objects.get(username="user0")
+    assert (link.groups, link.as_of, link.user.first_name) == (["editors"], as_of, "Grace")
+
+
+def test_token_that_is_later_than_the_beginning_of_the_run_wins(create_pool, user_from_token) -> None:
+    directory = create_pool(1, {"editors": [0]})
+    sync_pool(create=True, groups=True, **FAST)
+    CognitoUser.objects.update(as_of=utc_now() + timedelta(minutes=5))
+    directory.groups = {"editors": []}
+    sync_pool(groups=True, **FAST)
+    assert CognitoUser.objects.get().groups == ["editors"]
+
+
+# Disabled and deleted users
+
+
+def test_disabled_users_are_recorded_and_enabled_again(create_pool) -> None:
+    directory = create_pool(3)
+    sync_pool(create=True, **FAST)
+    directory.changes[1] = {"enabled": False}
+    assert sync_pool(**FAST).disabled == 1
+    assert names_of(enabled=False) == {"user1"}
+    directory.changes.clear()
+    assert sync_pool(**FAST).disabled == 1
+    assert names_of(enabled=False) == set()
+    assert sync_pool(**FAST).disabled == 0
+
+
+def test_listing_that_is_old_does_not_enable_a_user(create_pool) -> None:
+    """The listing shows an enabled user; AdminGetUser, which is consistent, a disabled one."""
+    directory = create_pool(2)
+    sync_pool(create=True, **FAST)
+    CognitoUser.objects.filter(username="user1").update(enabled=False)
+
+    def disable(operation: str, parameters: Any) -> None:
+        directory.changes[1] = {"enabled": operation != "AdminGetUser"}
+
+    directory.before = disable
+    sync_pool(**FAST)
+    assert names_of(enabled=False) == {"user1"}
+
+
+def test_deleted_users_are_recorded_and_confirmed(create_pool, django_capture_on_commit_callbacks) -> None:
+    directory = create_pool(130)
+    sync_pool(create=True, **FAST)
+    local = User.objects.create(username="local")
+    CognitoUser.objects.create(user=local, user_pool_id=POOL_ID, sub="x", username="user129", as_of=utc_now())
+    CognitoUser.objects.filter(sub="x").update(created_user=False)
+    pass_an_hour()
+    directory.deleted = {5, 125}
+    usernames: list[str] = []
+
+    def receive(user: Any, **_: Any) -> None:
+        usernames.append(user.username)
+
+    user_gone.connect(receive)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            report = sync_pool(deactivate_missing=True, **FAST)
+    finally:
+        user_gone.disconnect(receive)
+    assert (report.missing, report.deletions, sorted(usernames)) == (2, 2, ["user125", "user5"])
+    assert names_of(gone_at__isnull=False) == {"user5", "user125"}
+    assert directory.requests["AdminGetUser"] == 2
+    assert User.objects.filter(username="user5", is_active=True).exists()
+    assert sync_pool(deactivate_missing=True, **FAST).missing == 0
+
+
+def test_user_who_is_only_missing_in_the_listing_stays(create_pool) -> None:
+    directory = create_pool(100)
+    sync_pool(create=True, **FAST)
+    pass_an_hour()
+
+    def list_without(operation: str, parameters: Any) -> None:
+        directory.deleted = {5} if operation == "ListUsers" else set()
+
+    directory.before = list_without
+    report = sync_pool(deactivate_missing=True, **FAST)
+    assert (report.missing, report.deletions, names_of(gone_at__isnull=False)) == (1, 0, set())
+
+
+def test_too_many_missing_users_are_refused(create_pool) -> None:
+    directory = create_pool(100)
+    sync_pool(create=True, **FAST)
+    pass_an_hour()
+    directory.deleted = {1, 2, 3}
+    with pytest.raises(SyncError, match="3 of 100 users were not listed, more than 2 %") as raised:
+        sync_pool(deactivate_missing=True, **FAST)
+    assert (raised.value.code, names_of(gone_at__isnull=False)) == ("sync_refused", set())
+    assert sync_pool(deactivate_missing=True, max_missing_percent=3, **FAST).deletions == 3
+
+
+def test_user_who_signed_in_first_during_the_run_is_not_missing(create_pool) -> None:
+    directory = create_pool(100)
+    sync_pool(create=True, **FAST)
+    directory.deleted = {5}  # the links are younger than the run's beginning, as far as the run can tell
+    CognitoUser.objects.update(created_at=utc_now() + timedelta(minutes=1))
+    assert sync_pool(deactivate_missing=True, **FAST).missing == 0
+
+
+# A directory that fails
+
+
+def test_listing_begins_again_when_its_token_has_expired(create_pool) -> None:
+    directory = create_pool(130, {"editors": range(70)})
+    failing = iter([False, False, True])
+
+    def expire(operation: str, parameters: Any) -> None:
+        is_next = "PaginationToken" in parameters or "NextToken" in parameters
+        if is_next and next(failing, False):
+            raise FaultError("InvalidParameterException", "Invalid pagination token given.")
+
+    directory.before = expire
+    report = sync_pool(create=True, groups=True, **FAST)
+    assert (report.restarts, CognitoUser.objects.count(), len(names_of(groups=["editors"]))) == (1, 130, 70)
+
+
+def test_parameter_that_aws_always_rejects_ends_the_run(create_pool) -> None:
+    directory = create_pool(130)
+
+    def reject(operation: str, parameters: Any) -> None:
+        if "PaginationToken" in parameters:
+            raise FaultError("InvalidParameterException", "Invalid pagination token given.")
+
+    directory.before = reject
+    with pytest.raises(CognitoError, match="InvalidParameterException") as raised:
+        sync_pool(create=True, **FAST)
+    assert raised.value.code == "directory_refused"
+    assert (directory.requests["ListUsers"], CognitoUser.objects.count()) == (8, 60)
+
+
+def test_throttled_and_failing_requests_are_repeated(create_pool, monkeypatch) -> None:
+    monkeypatch.setattr("django_cognito.sync.pace._MAX_PAUSE_SECONDS", 0.02)
+    directory = create_pool(130)
+    faults = iter(
+        [FaultError("TooManyRequestsException"), None, FaultError("InternalErrorException", status=500), None]
+    )
+
+    def fail(operation: str, parameters: Any) -> None:
+        if operation == "ListUsers" and (fault := next(faults, None)):
+            raise fault
+
+    directory.before = fail
+    report = sync_pool(create=True, **FAST)
+    assert (report.throttled, CognitoUser.objects.count(), directory.requests["ListUsers"]) == (1, 130, 5)
+
+
+def test_empty_pages_do_not_end_the_listing(create_pool) -> None:
+    directory = create_pool(130)
+    directory.empty_pages = True
+    assert sync_pool(create=True, **FAST).users == 130
+    assert directory.requests["ListUsers"] == 6
+
+
+def test_estimate_needs_a_right_and_is_left_out_without_it(create_pool) -> None:
+    directory = create_pool(3)
+
+    def deny(operation: str, parameters: Any) -> None:
+        if operation == "DescribeUserPool":
+            raise FaultError("AccessDeniedException")
+
+    assert sync_pool(**FAST).estimated_users == 3
+    directory.before = deny
+    assert sync_pool(**FAST).estimated_users is None
+
+
+# One run at a time
+
+
+def test_second_run_is_refused_while_another_one_holds_the_pool(create_pool) -> None:
+    create_pool(1)
+    now = utc_now()
+    CognitoSync.objects.create(user_pool_id=POOL_ID, held_until=now + timedelta(seconds=30))
+    with pytest.raises(SyncError) as raised:
+        sync_pool(**FAST)
+    assert raised.value.code == "sync_running"
+    CognitoSync.objects.update(held_until=now - timedelta(seconds=1))  # the other run was killed
+    sync_pool(**FAST)
+    row = CognitoSync.objects.get()
+    assert (row.held_until, row.run_id, row.completed_at is not None) == (None, None, True)
+
+
+def test_run_that_lost_the_pool_ends(create_pool, monkeypatch) -> None:
+    monkeypatch.setattr("django_cognito.sync.lock._RENEW_SECONDS", 0)
+    directory = create_pool(130)
+    seen: list[int] = []
+
+    def take_over(report: Any) -> None:
+        seen.append(report.users)
+        CognitoSync.objects.update(run_id="00000000-0000-4000-8000-000000000000")
+
+    with pytest.raises(SyncError) as raised:
+        sync_pool(create=True, on_progress=take_over, **FAST)
+    assert (raised.value.code, seen, directory.requests["ListUsers"] <= 3) == ("sync_lost", [60], True)
+    assert CognitoSync.objects.get().held_until is not None  # the other run's
+
+
+def test_run_stops_after_the_current_page(create_pool) -> None:
+    create_pool(150)
+    stop = threading.Event()
+    with pytest.raises(SyncError) as raised:
+        sync_pool(create=True, stop=stop, on_progress=lambda report: stop.set(), **FAST)
+    assert (raised.value.code, CognitoUser.objects.count()) == ("sync_stopped", 60)
+    assert CognitoSync.objects.get().completed_at is None
+    assert sync_pool(create=True, **FAST).users == 150
+
+
+def test_requests_keep_the_rate(create_pool) -> None:
+    directory = create_pool(150)
+    sync_pool(create=True, requests_per_second=50)
+    pauses = [later - earlier for earlier, later in zip(directory.times, directory.times[1:], strict=False)]
+    assert min(pauses) > 0.005
+    assert sum(pauses) >= len(pauses) / 50 * 0.8
+
+
+# One user
+
+
+def test_one_user_is_brought_in(create_pool) -> None:
+    directory = create_pool(3, {"editors": [1]})
+    user = bring_in("user1")
+    assert (user.username, user.email, django_groups(user)) == ("user1", "user1@example.com", {"Writers"})
+    directory.changes[2] = {"enabled": False}
+    bring_in("user2")
+    assert names_of(enabled=False) == {"user2"}
+    with pytest.raises(CognitoError) as raised:
+        bring_in("user9")
+    assert raised.value.code == "user_unknown"
+
+
+def test_alias_that_does_not_exist_is_named(create_pool) -> None:
+    create_pool(1)
+    with cases() as case:
+        for name, function in {"sync_pool": sync_pool, "bring_in": lambda alias: bring_in("user0", alias)}.items():
+            with case(name), pytest.raises(ImproperlyConfigured, match="no alias 'other'"):
+                function("other")
