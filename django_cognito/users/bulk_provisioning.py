@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, connections, router, transaction
-from django.db.models import QuerySet, Value
+from django.db.models import Model, QuerySet, Value
 from django.db.models.functions import Concat, StrIndex, Substr
 from django.dispatch import Signal
 
@@ -62,7 +63,7 @@ def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) 
     a link are created, as by a first token. After a deadlock the whole page is written again.
 
     The signals of this package are sent on commit. Django's `post_save` and `m2m_changed` are not, except for users who
-    cannot be written in a set, such as those whose username is in use.
+    cannot be written in a set: those whose username is in use, and all users of a model that overrides `save`.
     """
     page, settings = _prepare_page(identities)
     return retry_conflicts(partial(_update_page, page, create, settings))
@@ -103,7 +104,8 @@ def _update_page(page: _Page, create: bool, settings: _Settings) -> PageResult:
         in_set = {links[key].user_id: key for key in changes if key not in confirmed}.values()
         missing = [page[key] for key in sorted(page.keys() - links.keys())] if create else []
         new, refused = _select_new(missing, settings)
-        written = _write_set([(links[key], changes[key], page[key]) for key in in_set], new, settings)
+        rows = [(links[key], changes[key], page[key]) for key in in_set]
+        written = {} if _overrides_save() else _write_set(rows, new, settings)
         done = {*confirmed, *written, *refused}
         remaining = [page[key] for key in changes if key not in done]
         remaining += [identity for identity in missing if _get_key(identity) not in done]
@@ -123,6 +125,11 @@ def _update_page(page: _Page, create: bool, settings: _Settings) -> PageResult:
 
 def _get_key(identity: IdentityClaims) -> _Key:
     return identity.user_pool_id, identity.sub
+
+
+def _overrides_save() -> bool:
+    """Return whether the user model has a `save` of its own, which writes in sets do not call."""
+    return get_user_model().save not in (Model.save, AbstractBaseUser.save)
 
 
 def _select_new(identities: Sequence[IdentityClaims], settings: _Settings) -> tuple[list[IdentityClaims], set[_Key]]:
@@ -198,7 +205,8 @@ def _write_set(
     try:
         with transaction.atomic(using=using) if writes or new else nullcontext():
             links = [NewLink(identity, settings[identity.user_pool_id]) for identity in new]
-            all_users.bulk_create([link.user for link in links])
+            if links:  # Django refuses an empty list too, if the model inherits from another one with a table
+                all_users.bulk_create([link.user for link in links])
             writes += [link.get_write() for link in links]
             _write_links_and_users(writes, using)
     except (IntegrityError, TokenError):

@@ -127,6 +127,7 @@ class LinkWrite:
         self._settings = settings
         self._empty_values = empty_values
         self._before = read_fields(link.user)
+        self._changed_fields: dict[str, tuple[Any, Any]] = {}
         self._link_before = {name: getattr(link, name) for name in _WRITTEN_FIELDS}
 
     @property
@@ -160,12 +161,13 @@ class LinkWrite:
         if not self.changes.is_moments_only:
             after_sync = get_adapter(self._settings).after_sync
             call_adapter(after_sync, self.link.user, self._identity, is_new=self._empty_values is not None)
-        return diff_fields(self._before, self.link.user)
+        self._changed_fields = diff_fields(self._before, self.link.user)
+        return self._changed_fields
 
     def send_signals(self) -> None:
         """Send the signals of what has changed, on commit."""
         link, using, is_new = self.link, router.db_for_write(CognitoUser), self._empty_values is not None
-        changes = diff_fields(self._empty_values or self._before, link.user)
+        changes = self._changed_fields if self._empty_values is None else diff_fields(self._empty_values, link.user)
         if is_new:
             send_on_commit(user_created, link, using, claims=self._identity.claims)
         if is_new or changes:

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth import SESSION_KEY, get_user, get_user_model
@@ -18,16 +19,65 @@ from django_cognito.signals import user_synced
 from django_cognito.testing import make_token, sign_in, trusted_keys
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate
+from django_cognito.users.bulk_provisioning import update_users
 from django_cognito.users.lookup import fetch_link
 from django_cognito.users.save_protection import protect_unread_changes
 from tests.custom_users import models
-from tests.support.scenarios.users import GROUPS, fields_of, link_of, link_state_of, token
+from tests.support.scenarios.users import GROUPS, directory_claims, fields_of, link_of, link_state_of, token
 
 POOL = "eu-west-1_TestPool1"
 pytestmark = pytest.mark.django_db
 
 
-class EmailUser:
+class PageCases:
+    """A page of the directory has the same effect as one token for each user, under every model."""
+
+    def test_page_writes_what_single_users_get(self, cognito_keys, cognito) -> None:
+        has_groups = hasattr(get_user_model(), "groups")
+        without = {name: {**grant, "groups": []} for name, grant in GROUPS.items()}
+        cognito(GROUPS=GROUPS if has_groups else without)
+        names = ("ada", "bob", "Ada")
+
+        def apply(at: int, *groups: str, together: bool) -> None:
+            prefix = "p" if together else "s"
+            claims = []
+            for number, name in enumerate(names):
+                attributes = {"given_name": f"Name{at}", "email": f"{prefix}{name}{at}@example.com"}
+                attributes |= {"email_verified": "true", "custom:tenant": "acme", "custom:age": str(20 + at)}
+                chosen = groups if number else groups[:1]
+                claim = directory_claims(*chosen, at=at, username=f"{prefix}{name}", **attributes)
+                claims.append(claim._replace(sub=f"{prefix}-{number}"))  # a page is written in the order of `sub`
+            for page in [claims] if together else [[claim] for claim in claims]:
+                update_users(page, create=True)
+
+        for at, groups in ((0, ("editors", "admins")), (1, ("editors", "admins")), (2, ("helpers",)), (3, ())):
+            apply(at, *groups, together=True)
+            apply(at, *groups, together=False)
+            states = [read_states(prefix) for prefix in "ps"]
+            assert states[0] == states[1] != []
+
+
+def read_states(prefix: str) -> list[Any]:
+    """Return what is stored for the users whose Cognito username begins with `prefix`, without that prefix."""
+    states = []
+    for link in CognitoUser.objects.filter(username__startswith=prefix).order_by("username"):
+        user = get_user_model()._base_manager.get(pk=link.user_id)
+        fields = {
+            name: value for name, value in fields_of(user).items() if name not in ("id", "account_ptr_id", "password")
+        }
+        plain = {
+            name: value.removeprefix(prefix) if isinstance(value, str) else value
+            for name, value in fields.items()
+            if not isinstance(value, UUID | datetime) and name not in ("username", "name")
+        }
+        groups = sorted(user.groups.values_list("name", flat=True)) if hasattr(user, "groups") else []
+        grants = [(row.name, row.granted_staff, row.granted_superuser) for row in link.memberships.order_by("name")]
+        row = (link.groups, link.as_of, link.verified_attributes, link.created_user)
+        states.append((link.username[1:], row, plain, groups, grants))
+    return states
+
+
+class EmailUser(PageCases):
     __test__ = True
 
     def test_first_id_token_sets_the_email_as_username(self, user_from_token) -> None:
@@ -204,7 +254,7 @@ class EmailUser:
             assert authenticate(raw)[0] == user
 
 
-class UniqueEmailUser:
+class UniqueEmailUser(PageCases):
     __test__ = True
 
     def test_each_first_access_token_gets_its_own_placeholder(self, user_from_token) -> None:
@@ -232,7 +282,7 @@ class UniqueEmailUser:
         assert user_from_token(token_use="id", username="bob", given_name="Alice").first_name == "Alice"
 
 
-class NamelessUser:
+class NamelessUser(PageCases):
     __test__ = True
 
     def test_model_without_an_email_field_works(self, user_from_token, cognito) -> None:
@@ -272,7 +322,7 @@ class NamelessUser:
         assert user_from_token(token_use="id", nickname="\uff21l").name == "Al"
 
 
-class TenantUser:
+class TenantUser(PageCases):
     __test__ = True
 
     def test_required_field_of_a_new_user_is_filled_from_a_claim(self, user_from_token) -> None:
@@ -319,7 +369,7 @@ class ReadsElsewhere:
 
 
 @pytest.mark.django_db(databases=["default", "elsewhere"])
-class MemberUser:
+class MemberUser(PageCases):
     __test__ = True
 
     def test_unlinking_a_user_of_two_tables_creates_a_former_link(self, user_from_token) -> None:

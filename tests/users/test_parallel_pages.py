@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 
@@ -125,3 +126,16 @@ def test_page_with_a_failing_last_user_writes_nothing(user: User, cognito: Any, 
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"viewers"}
     # The failing user is the last of the page: the other users were written before.
     assert bulk_provisioning.update_users(claims[:-1], create=create).changed == len(names) - 1
+
+
+def test_model_with_a_save_of_its_own_is_written_one_by_one(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[str] = []
+
+    def save(instance: User, *args: Any, **options: Any) -> None:
+        saved.append(instance.username)
+        AbstractBaseUser.save(instance, *args, **options)
+
+    monkeypatch.setattr(User, "save", save)
+    claims = [*page("admins", names=("alice", "google")), *page("admins", names=("zoe",))]
+    assert bulk_provisioning.update_users(claims, create=True).changed == 3
+    assert set(saved) == {"alice", "zoe"}
