@@ -5,6 +5,7 @@ from types import ModuleType
 from . import (
     api_request,
     cached_token,
+    directory_pages,
     has_perm,
     key_fetches,
     memory,
@@ -26,6 +27,7 @@ FIGURES: dict[str, ModuleType] = {
     "rejected-tokens": rejected_tokens,
     "key-fetches": key_fetches,
     "servers": servers,
+    "directory-pages": directory_pages,
     "outage": outage,
     "revocation": revocation,
     "memory": memory,
