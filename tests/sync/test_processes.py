@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -95,14 +96,22 @@ def test_run_killed_at_random_moments_ends_in_the_same_state(create_pool) -> Non
 
 def test_second_process_is_refused_and_a_stopped_one_ends(create_pool) -> None:
     directory = create_pool(SIZE)
-    first = start_sync(directory, "--requests-per-second=10")
+    may_go_on = threading.Event()
+
+    def wait_after_three_pages(operation: str, parameters: Any) -> None:
+        if operation == "ListUsers" and parameters.get("PaginationToken", "0 ").startswith("180"):
+            may_go_on.wait(60)
+
+    directory.before = wait_after_three_pages
+    first = start_sync(directory)
     wait_for_users(60)
     code, report, errors = finish(start_sync(directory))
     assert (code, report["users"]) == (EX_TEMPFAIL, 0)
     assert "sync_running" in errors
     first.send_signal(signal.SIGTERM)
+    may_go_on.set()
     code, report, errors = finish(first)
-    assert (code, 0 < report["users"] < SIZE, "sync_stopped" in errors) == (3, True, True)
+    assert (code, 0 < report["users"] < SIZE, "sync_stopped" in errors) == (3, True, True), errors
     assert CognitoUser.objects.count() == report["users"]
     assert finish(start_sync(directory))[0] == 0
     assert CognitoUser.objects.count() == SIZE

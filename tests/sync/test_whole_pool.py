@@ -359,7 +359,6 @@ def test_requests_keep_the_rate(create_pool) -> None:
     directory = create_pool(150)
     sync_pool(create=True, requests_per_second=50)
     pauses = [later - earlier for earlier, later in zip(directory.times, directory.times[1:], strict=False)]
-    assert min(pauses) > 0.005
     assert sum(pauses) >= len(pauses) / 50 * 0.8
 
 
