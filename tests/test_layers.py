@@ -55,7 +55,7 @@ INSIDE = {
     "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page step_up | flow"
     " | confirmation idp_initiated | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
-    "sync": "errors pace listing one_user | lock page_reader | whole_pool",
+    "sync": "errors listing one_user | lock pace | page_reader | whole_pool",
     "admin": "search site | accounts",
     "drf": "errors | authentication permissions schema",
 }

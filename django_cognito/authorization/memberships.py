@@ -103,7 +103,6 @@ def _plan_writes(wanted: Sequence[tuple[CognitoUser, Mapping[str, GroupGrant]]])
         return []
     pks = _get_or_create_groups({group for _, grants in due for grant in grants.values() for group in grant.groups})
     django_groups = _read_django_groups([link.user for link, _ in due])
-    losing: set[Any] = set()
     writes = []
     for link, grants in due:
         own = rows[link.user_id]
@@ -114,10 +113,14 @@ def _plan_writes(wanted: Sequence[tuple[CognitoUser, Mapping[str, GroupGrant]]])
             groups = frozenset(pks[group] for group in grant.groups if group in pks)
             wanted_by_name[name] = Granted(groups, grant.staff, grant.superuser)
         change = stored.plan(link, wanted_by_name)
-        if change.superuser is False and get_settings().keep_last_superuser:
-            change = _keep_last_superuser(link.user, change, losing)
-            losing.update({link.user_id} if change.superuser is False else ())
         writes.append(_Write(link, change, own[link.pk]))
+    is_gained = any(change.superuser and getattr(link.user, "is_active", True) for link, change, _ in writes)
+    losing: set[Any] = set()
+    for index, (link, change, _) in enumerate(writes):
+        if change.superuser is False and get_settings().keep_last_superuser and not is_gained:
+            change = _keep_last_superuser(link.user, change, losing)
+            writes[index] = writes[index]._replace(change=change)
+            losing.update({link.user_id} if change.superuser is False else ())
     return writes
 
 
@@ -196,11 +199,17 @@ def read_grant(row: CognitoMembership) -> Granted:
     return Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
 
 
+def has_django_groups(model: Any) -> bool:
+    """Return whether a user model has Django's groups; another relation may have that name."""
+    fields = {field.name: field.related_model for field in model._meta.many_to_many}
+    return fields.get("groups") is not None and issubclass(fields["groups"], Group)
+
+
 def _read_django_groups(users: Sequence[Any]) -> defaultdict[Any, set[int]]:
     """Return the primary keys of the Django groups of each user, by the user's primary key."""
     groups: defaultdict[Any, set[int]] = defaultdict(set)
     model = type(users[0])
-    if hasattr(model, "groups"):
+    if has_django_groups(model):
         through, user_field, group_field = _describe_django_groups(model)
         rows = through.filter(**{f"{user_field}__in": [user.pk for user in users]})
         for user_pk, group_pk in rows.values_list(user_field, group_field):

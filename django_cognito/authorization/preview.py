@@ -12,7 +12,7 @@ from ..conf.schema import CognitoSettings, GroupGrant
 from ..models import CognitoUser
 from .group_expiry import is_expired
 from .group_mapping import Change, Granted, get_grants, get_group_permissions
-from .memberships import FLAGS, UserGrants, read_grant
+from .memberships import FLAGS, UserGrants, has_django_groups, read_grant
 
 _PAGE_SIZE = 500
 
@@ -42,7 +42,7 @@ def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterato
     changed = {name for name in {*before.groups, *after.groups} if before.groups.get(name) != after.groups.get(name)}
     names = _GroupNames()
     links = CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_pool_id=before.user_pool_id)
-    has_groups = hasattr(get_user_model(), "groups")
+    has_groups = has_django_groups(get_user_model())
     related = ["user__cognito_users__memberships", *(["user__groups"] if has_groups else [])]
     for link in links.select_related("user").prefetch_related(*related).order_by("pk").iterator(_PAGE_SIZE):
         user: Any = link.user
@@ -87,7 +87,8 @@ def _plan_grants(link: CognitoUser, settings: CognitoSettings, names: _GroupName
     by_link = {
         other.pk: {row.name: read_grant(row) for row in other.memberships.all()} for other in user.cognito_users.all()
     }
-    groups = frozenset(group.pk for group in user.groups.all()) if hasattr(user, "groups") else frozenset[int]()
+    has_groups = has_django_groups(type(user))
+    groups = frozenset(group.pk for group in user.groups.all()) if has_groups else frozenset[int]()
     grants = {
         name: Granted(frozenset(map(names.get_pk, grant.groups)), grant.staff, grant.superuser)
         for name, grant in get_grants(link.groups, settings).items()

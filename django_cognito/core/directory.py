@@ -154,6 +154,11 @@ def is_expired_token(error: CognitoError) -> bool:
     return _aws_code(error.__cause__) == "InvalidParameterException"
 
 
+def is_not_found(error: CognitoError) -> bool:
+    """Return whether AWS does not have what a request named, such as a group."""
+    return _aws_code(error.__cause__) == "ResourceNotFoundException"
+
+
 def _to_user(row: Mapping[str, Any], attributes_name: str) -> DirectoryUser:
     attributes = {item["Name"]: item.get("Value", "") for item in row[attributes_name]}
     return DirectoryUser(

@@ -25,15 +25,20 @@ def update_rows(using: str, changes: Iterable[tuple[Model, Collection[str]]]) ->
     connection = connections[using]
     quote = connection.ops.quote_name
     for (model, *fields), instances in by_fields.items():
-        if any(hasattr(field, "get_placeholder") or hasattr(field, "get_placeholder_sql") for field in fields):
+        values = [[field.pre_save(instance, False) for field in fields] for instance in instances]
+        has_own_sql = any(
+            hasattr(field, "get_placeholder") or hasattr(field, "get_placeholder_sql") for field in fields
+        )
+        if has_own_sql or any(hasattr(value, "resolve_expression") for row in values for value in row):
             # The SQL depends on the value.
             type(instances[0])._base_manager.using(using).bulk_update(instances, [field.name for field in fields])
             continue
         columns, pk = ", ".join(f"{quote(field.column)} = %s" for field in fields), model._meta.pk
         sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(pk.column)} = %s"  # noqa: S608 - quoted
-        rows = []
-        for instance in instances:
-            values = [field.get_db_prep_save(field.pre_save(instance, False), connection) for field in fields]
-            rows.append([*values, pk.get_db_prep_save(getattr(instance, pk.attname), connection)])
+        keys = [pk.get_db_prep_save(getattr(instance, pk.attname), connection) for instance in instances]
+        rows = [
+            [*(field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)), key]
+            for row, key in zip(values, keys, strict=True)
+        ]
         with connection.cursor() as cursor:
             cursor.executemany(sql, rows)

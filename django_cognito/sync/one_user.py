@@ -30,7 +30,10 @@ def bring_in(username: str, alias: str | None = None) -> Any:
     is_own_claim = settings.groups_claim == COGNITO_GROUPS
     pages = directory.groups_of(account.username) if is_own_claim else ()
     groups = [group.name for page in pages for group in page]
-    link = get_or_create_link(claims_from_directory(account, groups, moment, settings), settings)
-    row = links_for_write().select_related("user").get(pk=link.pk)
-    record_account(row, account)
-    return row.user
+    rows = links_for_write().select_related("user").filter(user_pool_id=settings.user_pool_id, sub=account.sub)
+    link = rows.first()
+    if link is not None:
+        record_account(link, account)  # first: claims of a user whom MIRROR_ENABLED deactivated are not written
+    get_or_create_link(claims_from_directory(account, groups, moment, settings), settings)
+    record_account(rows.get(), account)
+    return rows.get().user

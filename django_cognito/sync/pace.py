@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from time import monotonic, sleep
 
+from .errors import SyncError
+
 DEFAULT_REQUESTS_PER_SECOND = 10.0  # a third of the quota
 _MIN_REQUESTS_PER_SECOND = 0.2
 _CLIMB = 1.02  # for each request that was not throttled: from half to the full rate in 35 requests
@@ -29,10 +31,10 @@ class Pace:
         self._failures = 0
 
     def wait(self) -> None:
-        """Wait until the next request may be sent."""
+        """Wait until the next request may be sent. Raises SyncError if `sleep` returns True."""
         seconds = self._next_at - self._now()
-        if seconds > 0:
-            self._sleep(seconds)
+        if seconds > 0 and self._sleep(seconds):  # `Event.wait` returns True if the run is to stop
+            raise SyncError("the run was stopped", code="sync_stopped")
         self._next_at = max(self._next_at, self._now()) + 1 / self.requests_per_second
 
     def report_success(self) -> None:

@@ -1,7 +1,7 @@
 """Read the pages of a listing in a thread of its own, one page ahead of the caller, at the pace of the run."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
@@ -13,6 +13,7 @@ from .pace import Pace
 
 _MAX_ATTEMPTS = 8  # of one request: about a minute and a half, with the pauses between them
 _MAX_RESTARTS = 3  # of one listing
+_SECONDS_BETWEEN_CALLS = 5
 
 _T = TypeVar("_T")
 
@@ -34,6 +35,7 @@ class PageReader:
 
     def __init__(self, pace: Pace) -> None:
         self.requests = self.throttled = self.restarts = 0
+        self.while_waiting: Callable[[], None] = lambda: None  # called every few seconds; may raise
         self.pace = pace
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cognito-sync")
 
@@ -47,7 +49,7 @@ class PageReader:
 
     def send(self, request: Callable[[], _T]) -> _T:
         """Return the result of a request."""
-        return self._thread.submit(self._send, request).result()[1]
+        return self._wait_for(self._thread.submit(self._send, request))[1]
 
     def read_pages(self, read_page: Callable[[str], UserPage]) -> Iterator[ListedPage]:
         """Yield the pages of a listing; `read_page` gets the token of a page."""
@@ -55,7 +57,7 @@ class PageReader:
         page = self._request(read_page, token)
         while True:
             try:
-                moment, (users, next_token) = page.result()
+                moment, (users, next_token) = self._wait_for(page)
             except CognitoError as error:
                 if not token or not is_expired_token(error) or restarts == _MAX_RESTARTS:
                     raise
@@ -70,6 +72,11 @@ class PageReader:
             if not next_token:
                 return
             token, is_first = next_token, False
+
+    def _wait_for(self, future: "Future[tuple[datetime, _T]]") -> tuple[datetime, _T]:
+        while wait([future], _SECONDS_BETWEEN_CALLS).not_done:
+            self.while_waiting()
+        return future.result()
 
     def _request(self, read_page: Callable[[str], UserPage], token: str) -> "Future[tuple[datetime, UserPage]]":
         return self._thread.submit(self._send, lambda: read_page(token))

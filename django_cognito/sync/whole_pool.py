@@ -6,6 +6,7 @@ run reads all, and what it would take away is confirmed with the user pool first
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from threading import Event
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from ..conf.loading import get_pool_registry
 from ..conf.schema import COGNITO_GROUPS, CognitoSettings
 from ..core.clock import utc_now
+from ..core.directory import is_not_found
 from ..core.errors import CognitoError
 from ..factories import create_directory
 from ..users.account_status import record_account
@@ -26,6 +28,8 @@ from .pace import DEFAULT_REQUESTS_PER_SECOND, Pace
 from .page_reader import ListedPage, PageReader
 
 _LINKS_AT_ONCE = 900
+# A listing may lack what was changed last: a token of that time has precedence.
+_LISTING_AGE = timedelta(seconds=60)
 DEFAULT_MAX_MISSING_PERCENT = 2.0
 # botocore would repeat throttled requests by itself, without the pace of the run.
 _CLIENT_OPTIONS: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 30}
@@ -112,6 +116,7 @@ class _Run:
         self._max_changes = max_changes
         self._started_at = utc_now()
         self._unread_groups: frozenset[str] = frozenset()
+        reader.while_waiting = self._continue
 
     def estimate(self) -> None:
         """Set the estimate of the progress; it needs a right of its own, and is left out without it."""
@@ -127,7 +132,7 @@ class _Run:
         settings = self._settings
         # GROUPS may name a group that does not exist, whose members Cognito refuses to list. Cognito adds each user of
         # an identity provider to a group "{pool id}_{provider}", which is not mirrored.
-        existing = self._reader.send(lambda: [group.name for page in self._directory.groups() for group in page])
+        existing = self._reader.send(self._list_groups)
         provider_groups = f"{settings.user_pool_id}_"
         names = [
             name
@@ -136,23 +141,36 @@ class _Run:
         ]
         self._unread_groups = frozenset(existing).difference(names)
         for name in names:
-            for page in self._listen(self._reader.read_pages(partial(self._directory.group_page, name))):
-                if page.is_first:
-                    self._listing.begin_group(name)
-                self._listing.add_members(name, [user.sub for user in page.users])
+            pages = self._reader.read_pages(partial(self._directory.group_page, name))
+            try:
+                for page in self._listen(pages):
+                    if page.is_first:
+                        self._listing.begin_group(name)
+                    self._listing.add_members(name, [user.sub for user in page.users])
+            except CognitoError as error:
+                if not is_not_found(error):
+                    raise
+                self._listing.begin_group(name)  # the group was deleted meanwhile
+
+    def _list_groups(self) -> list[str]:
+        """Return the names of all groups. Runs in the thread of the reader."""
+        names = []
+        for page in self._directory.groups():
+            names += [group.name for group in page]
+            self._reader.pace.wait()
+        return names
 
     def write_users(self, *, with_groups: bool, create: bool, remember: bool) -> None:
         """Write the users page by page. Their groups count as of the beginning of the run."""
         self.report.phase = "users"
         for page in self._listen(self._reader.read_pages(self._directory.user_page)):
             subs = [user.sub for user in page.users]
-            groups = self._listing.get_groups(subs)
+            members = self._listing.get_groups(subs)
             claims = []
             for user in page.users:
-                names = (
-                    DirectoryGroups(groups[user.sub], self._started_at, self._unread_groups) if with_groups else None
-                )
-                claims.append(claims_from_directory(user, names, page.moment, self._settings))
+                groups = DirectoryGroups(members[user.sub], self._started_at - _LISTING_AGE, self._unread_groups)
+                moment = page.moment - _LISTING_AGE
+                claims.append(claims_from_directory(user, groups if with_groups else None, moment, self._settings))
             if remember:
                 self._listing.add_users(subs)
             if self._is_dry_run or self._max_changes is not None:
@@ -169,6 +187,10 @@ class _Run:
                 for link in links if differing else ():
                     record_account(link, self._reader.send(partial(self._directory.user, link.username)))
                     self.report.disabled += 1
+                # The claims of users whom MIRROR_ENABLED had deactivated were not written.
+                enabled_again = [claim for claim in claims if claim.sub in result.disabled & enabled]
+                if enabled_again:
+                    update_users(enabled_again)
             self.report.changed += changed
             self.report.users += len(subs)
 
@@ -180,9 +202,8 @@ class _Run:
         self.report.phase = "missing"
         # Of users who signed in first during this run, the listing may be older.
         links = links_for_write().filter(
-            user_pool_id=self._settings.user_pool_id, gone_at=None, created_at__lt=self._started_at
+            user_pool_id=self._settings.user_pool_id, created_user=True, gone_at=None, created_at__lt=self._started_at
         )
-        links = links.exclude(created_user=False)
         total, missing = links.count(), list[str]()
         pk = 0
         while rows := list(links.filter(pk__gt=pk).order_by("pk").values_list("pk", "sub")[:_LINKS_AT_ONCE]):

@@ -61,12 +61,14 @@ def _is_same_email(left: str, right: str) -> bool:
 
 def find_used_emails(emails: Collection[str]) -> set[str]:
     """Return those of `emails`, in lower case, that accounts may have for `find_account_by_email`. One query."""
-    email = get_email_field(get_user_model())
+    model = get_user_model()
+    email = get_email_field(model)
     if not emails or email is None:
         return set()
     # The same comparison for each address, so that the same index is used.
     condition = reduce(or_, (Q(**{f"{email.name}__iexact": address}) for address in emails))
-    rows = get_user_model()._default_manager.filter(condition).values_list(email.name, flat=True)
+    # In the database for writes, as the locking query of `find_account_by_email`: a replica may lag.
+    rows = model._default_manager.using(router.db_for_write(model)).filter(condition).values_list(email.name, flat=True)
     return {address.lower() for address in rows}
 
 

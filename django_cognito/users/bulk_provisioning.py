@@ -70,12 +70,13 @@ def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) 
 
 
 def count_changes(identities: Iterable[IdentityClaims], *, create: bool = False) -> int:
-    """Return how many users of a page `update_users` would change or create. Writes nothing; one query."""
+    """Return how many users of a page `update_users` would change or create. Writes nothing; at most two queries."""
     page, settings = _prepare_page(identities)
     links = {(row.user_pool_id, row.sub): row for row in _links_of_page(page).select_related("user")}
     changes = [get_changes(row, page[key], settings[key[0]]) for key, row in links.items() if key in page]
     changed = sum(change is not None and not change.is_moments_only for change in changes)
-    return changed + (len(page.keys() - links.keys()) if create else 0)
+    missing = [page[key] for key in page.keys() - links.keys()] if create else []
+    return changed + len(missing) - len(_select_new(missing, settings)[1])
 
 
 def _prepare_page(identities: Iterable[IdentityClaims]) -> tuple[_Page, _Settings]:
@@ -101,10 +102,12 @@ def _update_page(page: _Page, create: bool, settings: _Settings) -> PageResult:
         confirmed = {key: moments for key, change in changes.items() if (moments := _get_moments(links[key], change))}
         _write_moments({links[key].id: moments for key, moments in confirmed.items()})
         # One link of each user: a second one on this page is written after the first.
-        in_set = {links[key].user_id: key for key in changes if key not in confirmed}.values()
+        in_set: dict[Any, _Key] = {}
+        for key in changes.keys() - confirmed.keys():
+            in_set[links[key].user_id] = min(key, in_set.get(links[key].user_id, key), key=lambda item: links[item].id)
         missing = [page[key] for key in sorted(page.keys() - links.keys())] if create else []
         new, refused = _select_new(missing, settings)
-        rows = [(links[key], changes[key], page[key]) for key in in_set]
+        rows = [(links[key], changes[key], page[key]) for key in in_set.values()]
         written = {} if _overrides_save() else _write_set(rows, new, settings)
         done = {*confirmed, *written, *refused}
         remaining = [page[key] for key in changes if key not in done]
@@ -150,7 +153,10 @@ def _select_new(identities: Sequence[IdentityClaims], settings: _Settings) -> tu
         adapter = get_adapter(settings[identity.user_pool_id])
         if type(adapter).find_user is not UserAdapter.find_user or identity.verified_email.lower() in used_emails:
             continue
-        if call_adapter(adapter.may_create_user, identity):
+        may_create = False
+        with suppress(TokenError):  # the adapter refuses this user
+            may_create = call_adapter(adapter.may_create_user, identity)
+        if may_create:
             in_set.append(identity)
         else:
             refused.add(_get_key(identity))
@@ -198,21 +204,33 @@ def _write_set(
     writes = []
     for row, change, identity in rows:
         user = users.get(row.user_id)
-        if user is not None and user.is_active:
+        if user is not None and user.is_active and not _changes_unique_value(user, row, change, identity):
             row_link: Any = CognitoUser.from_db(using, _LINK_FIELDS, row)
             row_link.user = user
             writes.append(LinkWrite(row_link, change, identity, settings[row.user_pool_id]))
     try:
         with transaction.atomic(using=using) if writes or new else nullcontext():
             links = [NewLink(identity, settings[identity.user_pool_id]) for identity in new]
+            names = {link.user.get_username().casefold() for link in links}
+            if len(names) < len(links):  # a local login may ignore case
+                return {}
             if links:  # Django refuses an empty list too, if the model inherits from another one with a table
                 all_users.bulk_create([link.user for link in links])
             writes += [link.get_write() for link in links]
             _write_links_and_users(writes, using)
     except (IntegrityError, TokenError):
         return {}
-    skipped = {(row.user_pool_id, row.sub): False for row, *_ in rows}  # of inactive users
+    inactive = [row for row, *_ in rows if row.user_id not in users or not users[row.user_id].is_active]
+    skipped = {(row.user_pool_id, row.sub): False for row in inactive}
     return skipped | {(write.link.user_pool_id, write.link.sub): not write.changes.is_moments_only for write in writes}
+
+
+def _changes_unique_value(user: Any, row: Any, change: UserChanges, identity: IdentityClaims) -> bool:
+    """Return whether a unique field may get another value, which another user on the page may have or give up."""
+    if row.placeholder_username and identity.preferred_username:
+        return True
+    changed = [name for name, value in change.attributes.items() if getattr(user, name) != value]
+    return any(user._meta.get_field(name).unique or name == user.USERNAME_FIELD for name in changed)
 
 
 def _write_links_and_users(writes: Sequence[LinkWrite], using: str) -> None:

@@ -153,13 +153,15 @@ def claims_from_directory(
     attributes = map_claims(user.attributes, settings)
     is_verified = read_verified(attributes, user.attributes, settings)
     is_other_claim = settings.groups_claim != COGNITO_GROUPS
+    # A claim that a trigger adds to tokens is no attribute: the directory states nothing about it.
+    is_attribute = settings.groups_claim.startswith("custom:") or settings.groups_claim in user.attributes
     profile = Source("directory_digest", moment.replace(microsecond=0), None, attributes, is_verified)
     sources = [profile]
     if isinstance(groups, DirectoryGroups) and not is_other_claim:
         names = cognito_groups.groups_from_directory(groups.names, user.attributes, settings)
         own = Source("", groups.moment.replace(microsecond=0), names, {}, unread_groups=groups.unread)
         sources = [own, profile]
-    elif groups is not None or is_other_claim:
+    elif is_attribute or (groups is not None and not is_other_claim):
         listed = () if groups is None or isinstance(groups, DirectoryGroups) else groups
         names = cognito_groups.groups_from_directory(listed, user.attributes, settings)
         sources = [profile._replace(groups=names)]

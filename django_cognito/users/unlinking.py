@@ -82,7 +82,7 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
             instance.load_user(using)
             instance.verified_attributes = []
             protect_local_values(instance, get_pool_registry().for_token(instance.user_pool_id))
-            changed: dict[str, Any] = {"verified_attributes": instance.verified_attributes}
+            changed: dict[str, Any] = {"verified_attributes": instance.verified_attributes, "created_user": False}
             # With other digests the next token grants the second user what its groups grant.
             changed.update(dict.fromkeys(_DIGESTS if instance.groups else (), ""))
             vars(instance).update(changed)

@@ -312,6 +312,12 @@ class NamelessUser(PageCases):
         get_user_model().objects.create(name="AL")
         assert user_from_token(token_use="id", nickname="al").name == "alice"
 
+    def test_page_of_names_that_a_local_login_takes_as_equal(self, cognito) -> None:
+        cognito(USERNAME="preferred_username")
+        page = [directory_claims(username=name, preferred_username=name) for name in ("ada", "Ada")]
+        assert update_users(page, create=True).changed == 2
+        assert get_user_model().objects.get_by_natural_key("ada").pk
+
     def test_two_users_whom_a_local_login_takes_as_equal_are_namesakes(self, user_from_token) -> None:
         for name in ("ALICE", "Alice"):
             get_user_model().objects.create(name=name)
