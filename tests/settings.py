@@ -85,7 +85,8 @@ def _postgresql() -> dict[str, object]:
     # The process id separates concurrent test runs on one server.
     name = {"NAME": f"test_django_cognito_{os.getpid()}"}
     # Test data need not survive a crash of the server: commits do not wait for the disk.
-    options = {"options": "-c synchronous_commit=off"}
+    # A deadlock ends after 10 ms, not after one second.
+    options = {"options": "-c synchronous_commit=off -c deadlock_timeout=10ms"}
     return {"ENGINE": "django.db.backends.postgresql", **real_parts.POSTGRESQL, "OPTIONS": options, "TEST": name}
 
 
