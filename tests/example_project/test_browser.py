@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from secrets import token_hex
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,6 +26,8 @@ PATHS = (
         f"/files/other-user/?identity={UNKNOWN_IDENTITY}",
     ),
 )
+ColourScheme = Literal["light", "dark"]
+COLOUR_SCHEMES: tuple[ColourScheme, ...] = ("light", "dark")
 MIN_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3: contrast of text to its background
 
 
@@ -35,12 +38,20 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(params=["light", "dark"])
-def context(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
-    """Yield a browser context at the width of a phone, with the light and with the dark colour scheme."""
-    context = chromium.new_context(viewport={"width": 360, "height": 740}, color_scheme=request.param)
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """Yield a browser context at the width of a phone."""
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
     yield context
     context.close()
+
+
+def _open_in_each_scheme(page: Page, url: str) -> Iterator[ColourScheme]:
+    """Open a page; yield each colour scheme while the page is shown in it."""
+    page.goto(url)
+    for scheme in COLOUR_SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        yield scheme
 
 
 def _sign_in(page: Page, stack: Stack, username: str) -> None:
@@ -109,7 +120,8 @@ def test_first_tab_stop_skips_to_the_content(context: BrowserContext, stack: Sta
     expect(page.locator("main")).to_be_focused()
 
 
-def test_pages_with_long_words_fit_and_request_no_other_host(context: BrowserContext, stack: Stack) -> None:
+def test_pages_fit_have_contrast_and_request_no_other_host(context: BrowserContext, stack: Stack) -> None:
+    """Also with long words. The contrast is that of WCAG at level AA, in both colour schemes."""
     page = context.new_page()
     _sign_in(page, stack, "alice")
     page.goto(f"{stack.site}/notes/new/")
@@ -120,37 +132,39 @@ def test_pages_with_long_words_fit_and_request_no_other_host(context: BrowserCon
     long_note = urlsplit(page.url).path
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    problems: list[tuple[object, ...]] = []
     for path in (*PATHS, long_note, f"{long_note}photo/edit/"):
-        page.goto(stack.site + path)
-        for width in (360, 1280):
-            page.set_viewport_size({"width": width, "height": 740})
-            assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        for scheme in _open_in_each_scheme(page, stack.site + path):
+            problems += [(path, scheme, *text) for text in _texts_with_low_contrast(page)]
+            for width in (360, 1280):
+                page.set_viewport_size({"width": width, "height": 740})
+                if (content_width := page.evaluate("document.documentElement.scrollWidth")) != width:
+                    problems.append((path, scheme, f"{content_width} instead of {width} pixels wide"))
+    assert problems == []
     assert hosts == {urlsplit(stack.site).netloc}
 
 
 @pytest.mark.needs("npm")
 def test_axe_finds_no_violations_for_anonymous_or_editor(context: BrowserContext, stack: Stack) -> None:
-    page, violations = context.new_page(), []
+    page = context.new_page()
+    violations: list[str] = []
+
+    def check(path: str, user: str) -> None:
+        for scheme in _open_in_each_scheme(page, stack.site + path):
+            violations.extend(f"{path} of {user}, {scheme}: {line}" for line in axe.violations(page))
+
     for path in ("/", "/auth/callback/"):
-        page.goto(stack.site + path)
-        violations += [f"{path}: {line}" for line in axe.violations(page)]
+        check(path, "an anonymous user")
     _sign_in(page, stack, "alice")
     for path in PATHS:
-        page.goto(stack.site + path)
-        violations += [f"{path} of alice: {line}" for line in axe.violations(page)]
+        check(path, "alice")
     assert violations == []
 
 
-def test_text_contrast_meets_wcag_aa(context: BrowserContext, stack: Stack) -> None:
-    page = context.new_page()
-    _sign_in(page, stack, "alice")
-    low_contrast = []
-    for path in PATHS:
-        page.goto(stack.site + path)
-        for text, colour, background in page.evaluate(_COLOURS_SCRIPT):
-            if _contrast(colour, background) < MIN_CONTRAST:
-                low_contrast.append((path, text, colour, background))
-    assert low_contrast == []
+def _texts_with_low_contrast(page: Page) -> list[tuple[str, str, str]]:
+    """Return text, colour and background colour of each element of the page whose contrast is too low."""
+    texts = page.evaluate(_COLOURS_SCRIPT)
+    return [(text, *colours) for text, *colours in texts if _contrast(*colours) < MIN_CONTRAST]
 
 
 # Return the text, the colour and the background colour of each element that directly contains text.
