@@ -1,13 +1,16 @@
 """Rules for every test: connections to loopback only, and a marker for the real parts that it needs."""
 
 import gc
+import pkgutil
 import signal
 from collections.abc import Generator
 from contextvars import copy_context
 from functools import partial
+from importlib import import_module
 from typing import TypeVar
 
 import pytest
+from coverage import Coverage
 from django.conf import settings
 from local_cognito_support.compiled_routes import compile_routes_once
 
@@ -76,11 +79,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collect without the garbage collector, and keep it away from the collected tests.
 
     Each full collection visits all of the many thousand items, and finds nothing: they live as long as the run.
     """
+    if _is_core_measured(session.config):
+        _import_core()
+        _trace(session.config, False)
     gc.disable()
     try:
         return (yield)
@@ -92,21 +98,42 @@ def pytest_collection() -> Generator[None, object, object]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """If the coverage of `core` alone is measured, trace only the tests of `_COVER_CORE`."""
-    if item.config.getoption("cov_source", None) == [_CORE_PACKAGE]:
+    if _is_core_measured(item.config):
         _trace(item.config, item.nodeid.startswith(_COVER_CORE))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Leave the measurement as pytest-cov started it."""
-    if session.config.getoption("cov_source", None) == [_CORE_PACKAGE]:
+    if _is_core_measured(session.config):
         _trace(session.config, True)
 
 
+def _is_core_measured(config: pytest.Config) -> bool:
+    """Return whether the coverage of `core` is measured, and no other."""
+    return bool(config.getoption("cov_source", None) == [_CORE_PACKAGE])
+
+
+def _import_core() -> None:
+    """Import all modules of `core`, so that their definitions are measured before the collection, which is not."""
+    package = import_module(_CORE_PACKAGE)
+    for module in pkgutil.walk_packages(package.__path__, f"{_CORE_PACKAGE}."):
+        import_module(module.name)
+
+
 def _trace(config: pytest.Config, is_traced: bool) -> None:
+    """Start or stop the measurement, if pytest-cov runs."""
     controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    if controller is not None and controller.started != is_traced:  # none in the process that distributes the tests
-        (controller.resume if is_traced else controller.pause)()
+    if controller is None or controller.started == is_traced:
+        return
+    if is_traced:
+        controller.resume()
+        return
+    controller.pause()
+    # In a worker of pytest-xdist, pytest-cov has started another measurement before that of the worker. Its data is
+    # never read, but it continues when that of the worker pauses.
+    while (unused := Coverage.current()) is not None:
+        unused.stop()
 
 
 def _parts_of(item: pytest.Item) -> set[str]:
