@@ -16,6 +16,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.admin_config import CognitoAdminConfig
 from django_cognito.testing import sign_in
 from tests.support import source
+from tests.support.pytest_process import run_pytest
 from tests.support.scenarios.login import finish_sign_in, read_query, start_sign_in, token_response, username_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.two_admins_site")]
@@ -354,16 +355,5 @@ def test_admin_with_a_custom_user_model() -> None:
     needs_django_users = "default_site or without_users or simple_admin or project_admins or custom_user_model"
     # The URL of the admin and the user model are independent: each test runs at one of the two URLs.
     others = f"{needs_django_users} or queries or bounded or read or backoffice"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nomigrations"]
-    options = ["--ds=tests.custom_users.admin_settings", "-k", f"not ({others})", os.path.dirname(__file__)]
-    environment = {**os.environ, "USER_MODEL": "UniqueEmailUser", "DJANGO_COGNITO_TEST_DATABASE": "sqlite"}
-    process = subprocess.run(
-        [*command, *options],
-        env=environment,
-        cwd=source.PROJECT_DIRECTORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    assert " passed" in process.stdout
+    options = ("--ds=tests.custom_users.admin_settings", "-k", f"not ({others})", os.path.dirname(__file__))
+    run_pytest(*options, USER_MODEL="UniqueEmailUser", DJANGO_COGNITO_TEST_DATABASE="sqlite")

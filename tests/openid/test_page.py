@@ -1,9 +1,10 @@
 """docs/login-defences.md lists the tests that exist and the table of OpenID's modules."""
 
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,30 +15,30 @@ from .modules import rows
 
 PAGE = (source.PROJECT_DIRECTORY / "docs" / "login-defences.md").read_text()
 ATTACKS = [f"RP-{number:02}" for number in range(1, 26)]
-# Print each attack with each test that is marked with it, as pytest collects them.
-COLLECT = """
-import sys, pytest
-class Collected:
-    def pytest_collection_finish(self, session):
-        for item in session.items:
-            for mark in item.iter_markers("defends"):
-                for attack in mark.args:
-                    print("MARKED", attack, item.nodeid.partition("[")[0])
-sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *sys.argv[1:]], plugins=[Collected()]))
-"""
 
 
 def find_marked_tests() -> set[tuple[str, str]]:
-    """Return each attack with each collected test that is marked with it."""
+    """Return each attack with each test that is marked with it, as a whole or for one of its parameters."""
     tests = source.PROJECT_DIRECTORY / "tests"
-    files = [str(path) for path in sorted(tests.rglob("test_*.py")) if "mark.defends(" in path.read_text()]
-    command = [sys.executable, "-c", COLLECT, *files]
-    environment = {**os.environ, "DJANGO_COGNITO_TEST_DATABASE": "sqlite"}
-    process = subprocess.run(
-        command, cwd=source.PROJECT_DIRECTORY, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert process.returncode == 0, process.stdout[-2_000:] + process.stderr[-2_000:]
-    return {(attack, test) for attack, test in re.findall(r"^MARKED (\S+) (\S+)$", process.stdout, re.M)}
+    paths = [path for path in sorted(tests.rglob("test_*.py")) if "mark.defends(" in path.read_text()]
+    return {item for path in paths for item in _marked_tests_of(path.relative_to(source.PROJECT_DIRECTORY))}
+
+
+def _marked_tests_of(path: Path) -> Iterator[tuple[str, str]]:
+    module = import_module(".".join(path.with_suffix("").parts))
+    for name, function in vars(module).items():
+        if name.startswith("test_"):
+            for mark in _marks_of(function):
+                if mark.name == "defends":
+                    yield from ((attack, f"{path.as_posix()}::{name}") for attack in mark.args)
+
+
+def _marks_of(function: Any) -> Iterator[pytest.Mark]:
+    for mark in getattr(function, "pytestmark", []):
+        yield mark
+        if mark.name == "parametrize":
+            for parameters in mark.args[1]:
+                yield from (getattr(item, "mark", item) for item in getattr(parameters, "marks", ()))
 
 
 def find_documented_tests() -> list[tuple[str, str]]:

@@ -1,10 +1,9 @@
 """Error reports about a request with tokens and about stored tokens that cannot be decrypted have no token."""
 
-import os
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +20,9 @@ from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store, stored_tokens
 from django_cognito.testing import make_token, sign_in
 from django_cognito.web.error_reports import take_id_token
-from tests.support import source
 from tests.support.callers import bearer
 from tests.support.error_reports import report_of
+from tests.support.pytest_process import run_pytest
 
 RAW = "eyJh.eyJi.c2ln"
 RECORDED: dict[str, Any] = {}
@@ -107,16 +106,7 @@ def test_id_token_of_a_rejected_bearer_token_is_removed() -> None:
 
 @pytest.mark.defends("RP-20")
 def test_sentry_with_its_django_integration_sends_no_token() -> None:
-    command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nomigrations"]
-    process = subprocess.run(
-        [*command, str(source.PROJECT_DIRECTORY / "tests" / "web" / "sentry_events.py")],
-        cwd=source.PROJECT_DIRECTORY,
-        env={**os.environ, "DJANGO_COGNITO_TEST_DATABASE": "sqlite"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert process.returncode == 0, process.stdout[-4_000:] + process.stderr[-2_000:]
+    run_pytest(str(Path(__file__).with_name("sentry_events.py")), DJANGO_COGNITO_TEST_DATABASE="sqlite")
 
 
 def _capture_events(request: Any, times: int = 1) -> list[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +17,8 @@ CHROMIUM_ARGUMENTS = (
         "HttpsFirstBalancedModeAutoEnable,DestroyProfileOnBrowserClose,MediaRouter,OptimizationHints,PaintHolding"
     ),
 )
+
+COLOR_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 class App(BaseHTTPRequestHandler):
@@ -40,6 +43,13 @@ def callback_url() -> Iterator[str]:
         yield f"http://localhost:{app.server_port}/auth/callback/"
         app.shutdown()
         thread.join()
+
+
+def each_scheme(page: Page) -> Iterator[str]:
+    """Yield the color schemes; the page is shown in each."""
+    for scheme in COLOR_SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        yield scheme
 
 
 def expect_welcome(page: Page) -> None:
