@@ -23,12 +23,17 @@ _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 _CORE_PACKAGE = "django_cognito.core"
 _COVER_CORE = (
     "tests/aws/test_forks.py",
-    "tests/aws/test_request_aws.py",
     "tests/core/",
     "tests/fuzz/test_targets.py",
-    "tests/test_faq.py",
-    "tests/test_signals.py",
     "tests/web/test_tokens_of_other_pools.py",
+)
+# Tests of core that take long if they are traced, and cover no line that the others do not cover.
+_NOT_TRACED = (
+    "tests/core/faults/test_rotation.py",
+    "tests/core/test_clock.py",
+    "tests/core/tokens/test_against_pyjwt.py",
+    "tests/core/tokens/test_attacks.py",
+    "tests/core/tokens/test_fast_path.py",
 )
 
 # The database of the run, by the last part of Django's ENGINE. A database server allows concurrent writes.
@@ -99,7 +104,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """If the coverage of `core` alone is measured, trace only the tests of `_COVER_CORE`."""
     if _is_core_measured(item.config):
-        _trace(item.config, item.nodeid.startswith(_COVER_CORE))
+        _trace(item.config, item.nodeid.startswith(_COVER_CORE) and not item.nodeid.startswith(_NOT_TRACED))
 
 
 @pytest.hookimpl(tryfirst=True)
