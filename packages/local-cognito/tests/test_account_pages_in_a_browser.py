@@ -267,6 +267,6 @@ def test_axe_reports_a_violation_in_each_scheme(shared_page: Page) -> None:
     shared_page.goto("about:blank")
     image = "<img src='data:,'>"
     style = "<style>p {color: #000} @media (prefers-color-scheme: dark) {p {color: #eee}}</style>"
-    shared_page.set_content(f"<html lang='en'><title>T</title>{style}<main><h1>T</h1>{image}<p>T</p></main></html>")
+    shared_page.set_content(f"<html lang='en'><title>T</title>{style}<main><h1>T</h1>{image}<p>Text</p></main></html>")
     violations = [line.partition(" at ")[0] for line in find_violations(shared_page)]
     assert violations == ["light: image-alt", "dark: color-contrast", "dark: image-alt"]
