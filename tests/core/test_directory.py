@@ -19,7 +19,13 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from django_cognito.core.directory import Directory, DirectoryGroup
+from django_cognito.core.directory import (
+    Directory,
+    DirectoryGroup,
+    is_expired_token,
+    is_not_found,
+    is_throttled,
+)
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError
 
 POOL_ID = "eu-west-1_AbCdEfGhI"
@@ -285,3 +291,46 @@ def test_missing_user_is_none(client: Any, pool_id: str) -> None:
 def test_missing_pool_is_an_error(client: Any) -> None:
     with pytest.raises(CognitoError, match="ResourceNotFoundException"):
         Directory(client, "eu-west-1_nowhere").user("alice")
+
+
+# Single pages, for a run that repeats a request or begins a list again
+
+
+def test_page_of_users_has_the_token_of_the_next_one() -> None:
+    client = Pages({"Users": [user_row("a")], "PaginationToken": "1"}, {"Users": []})
+    directory = Directory(client, POOL_ID)
+    users, token = directory.user_page()
+    assert ([user.username for user in users], token) == (["a"], "1")
+    assert directory.user_page(token) == ([], "")
+    first = {"UserPoolId": POOL_ID, "Limit": 60}
+    assert client.calls == [("list_users", first), ("list_users", {**first, "PaginationToken": "1"})]
+
+
+def test_page_of_a_group_has_the_token_of_the_next_one() -> None:
+    client = Pages({"Users": [user_row("a")], "NextToken": "1"}, {"Users": [user_row("b")]})
+    directory = Directory(client, POOL_ID)
+    assert directory.group_page("editors").next_token == "1"
+    assert [user.username for user in directory.group_page("editors", "1").users] == ["b"]
+    first = {"UserPoolId": POOL_ID, "GroupName": "editors", "Limit": 60}
+    assert client.calls == [("list_users_in_group", first), ("list_users_in_group", {**first, "NextToken": "1"})]
+
+
+def test_estimate_is_that_of_the_pool() -> None:
+    client = Pages({"UserPool": {"EstimatedNumberOfUsers": 12}}, {"UserPool": {}})
+    assert [Directory(client, POOL_ID).estimate_users() for _ in range(2)] == [12, 0]
+
+
+@pytest.mark.parametrize(
+    ("aws_code", "expected"),
+    [
+        ("TooManyRequestsException", (True, False, False)),
+        ("LimitExceededException", (True, False, False)),
+        ("InvalidParameterException", (False, True, False)),
+        ("ResourceNotFoundException", (False, False, True)),
+        ("InternalErrorException", (False, False, False)),
+    ],
+)
+def test_error_tells_what_a_run_can_do(aws_code: str, expected: tuple[bool, bool, bool]) -> None:
+    with pytest.raises(CognitoError) as raised:
+        Directory(Pages(client_error(aws_code)), POOL_ID).user_page()
+    assert (is_throttled(raised.value), is_expired_token(raised.value), is_not_found(raised.value)) == expected
