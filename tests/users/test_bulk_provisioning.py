@@ -95,7 +95,8 @@ def test_names_that_differ_in_case_are_written_one_by_one(cognito) -> None:
     cognito(USERNAME="preferred_username")
     claims = [directory_claims(username=name, preferred_username=name) for name in ("ada", "Ada", "bob")]
     assert update_users(claims, create=True).changed == 3
-    assert {name.casefold() for name in names()} == {"ada", "bob"}
+    # On MariaDB the second name is in use too, so it gets a suffix.
+    assert {name.casefold().partition("-")[0] for name in names()} == {"ada", "bob"}
 
 
 def test_users_who_may_not_be_created_are_not_counted(cognito) -> None:
