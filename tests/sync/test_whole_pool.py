@@ -495,7 +495,7 @@ def test_pool_is_held_while_a_request_is_slow(create_pool, monkeypatch) -> None:
     monkeypatch.setattr("django_cognito.sync.lock._RENEW_SECONDS", 0)
     monkeypatch.setattr("django_cognito.sync.page_reader._SECONDS_BETWEEN_CALLS", 0.05)
     directory = create_pool(1)
-    directory.before = lambda operation, parameters: time.sleep(0.5) if operation == "ListUsers" else None
+    directory.before = lambda operation, parameters: time.sleep(1.5) if operation == "ListUsers" else None
     CognitoSync.objects.create(user_pool_id=POOL_ID)
     with CaptureQueriesContext(connection) as queries:
         sync_pool(**FAST)
