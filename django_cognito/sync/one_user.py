@@ -35,5 +35,6 @@ def bring_in(username: str, alias: str | None = None) -> Any:
     if link is not None:
         record_account(link, account)  # first: claims of a user whom MIRROR_ENABLED deactivated are not written
     get_or_create_link(claims_from_directory(account, groups, moment, settings), settings)
-    record_account(rows.get(), account)
+    if link is None:
+        record_account(rows.get(), account)
     return rows.get().user

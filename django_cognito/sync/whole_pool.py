@@ -161,7 +161,7 @@ class _Run:
         return names
 
     def write_users(self, *, with_groups: bool, create: bool, remember: bool) -> None:
-        """Write the users page by page. Their groups count as of the beginning of the run."""
+        """Write the users page by page. Their groups count as of a minute before the run, see _LISTING_AGE."""
         self.report.phase = "users"
         for page in self._listen(self._reader.read_pages(self._directory.user_page)):
             subs = [user.sub for user in page.users]

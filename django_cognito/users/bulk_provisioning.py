@@ -28,6 +28,7 @@ from .accounts import find_used_emails
 from .adapter import UserAdapter, call_adapter, get_adapter
 from .claim_sources import IdentityClaims, UserChanges, changes_from
 from .contact_claims import read_verified_attributes
+from .fields import requires_unique_value
 from .link_writes import LinkWrite, NewLink, get_changes, links_for_write
 from .provisioning import get_or_create_link
 
@@ -229,8 +230,10 @@ def _changes_unique_value(user: Any, row: Any, change: UserChanges, identity: Id
     """Return whether a unique field may get another value, which another user on the page may have or give up."""
     if row.placeholder_username and identity.preferred_username:
         return True
-    changed = [name for name, value in change.attributes.items() if getattr(user, name) != value]
-    return any(user._meta.get_field(name).unique or name == user.USERNAME_FIELD for name in changed)
+    changed = [user._meta.get_field(name) for name, value in change.attributes.items() if getattr(user, name) != value]
+    return any(
+        field.unique or requires_unique_value(user, field) or field.name == user.USERNAME_FIELD for field in changed
+    )
 
 
 def _write_links_and_users(writes: Sequence[LinkWrite], using: str) -> None:
