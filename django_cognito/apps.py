@@ -18,7 +18,7 @@ class CognitoConfig(AppConfig):
         from . import checks  # noqa: F401
         from .authorization import deleted_groups, group_expiry
         from .sessions.ending import sign_out  # noqa: F401
-        from .users import save_protection, unlinking  # noqa: F401
+        from .users.accounts import unlinking
 
         deleted_groups.connect_receivers(apps.get_models())
         user_logged_in.connect(group_expiry.store_next_moment, dispatch_uid="django_cognito.authorization.group_expiry")

@@ -1,9 +1,9 @@
-"""View decorators: required groups, scopes, recent sign-ins and MFA, browser sessions, silent sign-in.
+"""View decorators: required groups, scopes, sign-ins and live checks, browser sessions, silent sign-in.
 
-The rules are in `authorization.rights`, `sessions.step_up` and `web`.
+The rules are in `authorization.rights`, `sessions.step_up`, `users.live_check` and `web`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -21,16 +21,19 @@ from django.utils.http import urlencode
 from .authorization.rights import Rights, aget_rights, get_rights, require_names
 from .conf.loading import get_settings
 from .sessions.step_up import MFA_ACR_VALUES, SignInRequirement, require_mfa, require_recent_sign_in
-from .web import step_up
+from .users.live_check import DEFAULT_SECONDS, LiveSource, require_live_check
+from .web import live_check, step_up
 from .web.bearer import find_token, is_api_client
 from .web.next_url import is_script, safe_url
 from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
 from .web.responses import ErrorResponse, forbidden_response, json_response, not_authenticated
+from .web.resubmission import mark_interrupted
 from .web.script_responses import sign_in_required
 from .web.silent import ATTEMPTED, SILENT_PARAM, is_worth_trying
 
 _View = Callable[..., Any]
+_Response = HttpResponse | None
 
 
 def group_required(*names: str) -> Callable[[_View], _View]:
@@ -78,6 +81,30 @@ def mfa_required(
     return decorate if view is None else decorate(view)
 
 
+def live_check_required(
+    view: _View | None = None,
+    /,
+    *,
+    by: LiveSource = "get_user",
+    seconds: int = DEFAULT_SECONDS,
+    groups: Sequence[str] | None = None,
+) -> Any:
+    """Require that Cognito accepted the user now or in the last `seconds` (1 to 300): not disabled, deleted or revoked.
+
+    `by` is "get_user", with the user's access token, which needs the scope `aws.cognito.signin.user.admin`, or
+    "directory", with the AWS credentials of the site (extra `aws`). The directory also checks `groups`: the user is in
+    one of them now. A session that Cognito rejects ends; a token gets 401. If Cognito does not answer, the response is
+    503. A machine-to-machine client and a user without a Cognito login get 403; for an anonymous user see
+    `group_required`.
+    """
+    requirement = require_live_check(by, seconds, groups)
+    decorate = _guard(
+        lambda request: live_check.find_response(request, requirement),
+        lambda request: live_check.afind_response(request, requirement),
+    )
+    return decorate if view is None else decorate(view)
+
+
 def bearer_exempt(view: _View) -> _View:
     """Exempt a view that reads the Authorization header itself, such as another library's view or a metrics endpoint.
 
@@ -105,22 +132,15 @@ def session_required(view: _View) -> _View:
     The middleware responds before it verifies the token. The package's own views have this mark, and the middleware
     treats the admin in the same way.
     """
-    if iscoroutinefunction(view):
 
-        @wraps(view)
-        async def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if find_token(request) is not None:
-                return json_response(forbidden_response("session_required"))
-            return await view(request, *args, **kwargs)
+    def refuse(request: HttpRequest) -> _Response:
+        is_refused = find_token(request) is not None
+        return json_response(forbidden_response("session_required")) if is_refused else None
 
-    else:
+    async def arefuse(request: HttpRequest) -> _Response:
+        return refuse(request)
 
-        @wraps(view)
-        def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if find_token(request) is not None:
-                return json_response(forbidden_response("session_required"))
-            return view(request, *args, **kwargs)
-
+    marked = _guard(refuse, arefuse)(view)
     marked.session_required = True  # type: ignore[attr-defined]
     return marked
 
@@ -135,14 +155,17 @@ def user_required(view: _View) -> _View:
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         user: Any = request.user
-        if isinstance(user, Model):
+        cognito = getattr(request, "cognito", None)
+        # A service user is a Django user. `is_machine` alone would raise in an outage past expiry.
+        is_machine = cognito is not None and cognito.is_bearer and cognito.is_machine
+        if isinstance(user, Model) and not is_machine:
             return view(request, *args, **kwargs)
         if user.is_authenticated:
             raise PermissionDenied("a machine-to-machine client has no account")
         if is_script(request):
             return sign_in_required(request)
         next_url = safe_url(request, request.POST.get(REDIRECT_FIELD_NAME, ""))
-        return redirect_to_login(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL))
+        return mark_interrupted(redirect_to_login(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)))
 
     return checked
 
@@ -198,32 +221,44 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
     return response
 
 
-def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callable[[_View], _View]:
+def _guard(
+    refuse: Callable[[HttpRequest], _Response], arefuse: Callable[[HttpRequest], Awaitable[_Response]]
+) -> Callable[[_View], _View]:
+    """Return a decorator that calls the view if `refuse` returns None; for an async view `arefuse`."""
+
     def decorate(view: _View) -> _View:
         if iscoroutinefunction(view):
 
             @wraps(view)
             async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                user = await request.auser()
-                if not user.is_authenticated:
-                    return _ask_who(request)
-                if not allows(await aget_rights(user)):
-                    return _deny(request, denied)
-                return await view(request, *args, **kwargs)
+                response = await arefuse(request)
+                return await view(request, *args, **kwargs) if response is None else response
 
         else:
 
             @wraps(view)
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                if not request.user.is_authenticated:
-                    return _ask_who(request)
-                if not allows(get_rights(request.user)):
-                    return _deny(request, denied)
-                return view(request, *args, **kwargs)
+                response = refuse(request)
+                return view(request, *args, **kwargs) if response is None else response
 
         return guarded
 
     return decorate
+
+
+def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callable[[_View], _View]:
+    def refuse(request: HttpRequest) -> _Response:
+        if not request.user.is_authenticated:
+            return _ask_who(request)
+        return None if allows(get_rights(request.user)) else _deny(request, denied)
+
+    async def arefuse(request: HttpRequest) -> _Response:
+        user = await request.auser()
+        if not user.is_authenticated:
+            return _ask_who(request)
+        return None if allows(await aget_rights(user)) else _deny(request, denied)
+
+    return _guard(refuse, arefuse)
 
 
 def _step_up(
@@ -236,32 +271,21 @@ def _step_up(
             return ""
         return step_up.find_problem(request, requirement) if request.user.is_authenticated else None
 
-    def refuse(request: HttpRequest, problem: str | None) -> HttpResponse:
+    def respond(request: HttpRequest, problem: str | None) -> HttpResponse:
         if problem is None:
             return step_up.ask_to_sign_in(request, requirement)
         return step_up.refuse_sign_in(request, requirement, problem)
 
-    def decorate(view: _View) -> _View:
-        if iscoroutinefunction(view):
+    def refuse(request: HttpRequest) -> _Response:
+        problem = find_problem(request)
+        return None if problem == "" else respond(request, problem)
 
-            @wraps(view)
-            async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                await request.auser()
-                problem = find_problem(request)
-                if problem == "":
-                    return await view(request, *args, **kwargs)
-                return await sync_to_async(refuse)(request, problem)
+    async def arefuse(request: HttpRequest) -> _Response:
+        await request.auser()
+        problem = find_problem(request)
+        return None if problem == "" else await sync_to_async(respond)(request, problem)
 
-        else:
-
-            @wraps(view)
-            def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                problem = find_problem(request)
-                return view(request, *args, **kwargs) if problem == "" else refuse(request, problem)
-
-        return guarded
-
-    return decorate
+    return _guard(refuse, arefuse)
 
 
 def _ask_who(request: HttpRequest) -> HttpResponse:

@@ -162,6 +162,21 @@ def get_directory(settings: CognitoSettings | None = None) -> Directory:
     return directory
 
 
+def get_live_directory(settings: CognitoSettings) -> Directory:
+    """Return the directory of a pool for checks in requests: one attempt, and at most HTTP_TIMEOUT_SECONDS for a wait.
+
+    A user waits for it; see `get_directory`.
+    """
+    key = (Directory, settings, "live")
+    directory: Directory | None = _instances.get(key)
+    if directory is None:
+        seconds = settings.http_timeout_seconds
+        options: dict[str, Any] = {"connect_timeout": seconds, "read_timeout": seconds}
+        directory = create_directory(settings, **options, retries={"total_max_attempts": 1})
+        directory = _instances.setdefault(key, directory)
+    return directory
+
+
 def create_directory(settings: CognitoSettings, **options: Any) -> Directory:
     """Return a new directory, whose boto3 client has these `options` of `botocore.config.Config`."""
     pool = settings.user_pool

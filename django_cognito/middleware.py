@@ -23,10 +23,10 @@ from django.utils.module_loading import import_string
 
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError, SignInError
 from .core.tracebacks import clear_frame_locals
+from .users.attributes.claim_sources import IdentityClaims
 from .users.authentication import aauthenticate, authenticate
-from .users.claim_sources import IdentityClaims
-from .users.provisioning import reapply_claims
-from .users.request_writes import collect_writes
+from .users.writing.provisioning import reapply_claims
+from .users.writing.request_writes import collect_writes
 from .web.bearer import HeaderToken, find_token, get_vary_headers, read_tokens
 from .web.error_page import respond_to_error
 from .web.error_reports import take_id_token
@@ -34,6 +34,7 @@ from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from .web.request import RequestCognito
 from .web.request_user import make_auser, set_user, share_loaded_user
 from .web.responses import error_response_for, forbidden_response, json_response
+from .web.resubmission import is_interrupted, render_page
 from .web.script_responses import replace_login_redirect, respond_to_ended_login
 from .web.sign_in_cookies import delete_used
 
@@ -68,6 +69,8 @@ class CognitoMiddleware:
             _write_again(written)
         if _hides_outage(request, response):
             response = _respond_to_hidden_outage(request)
+        if is_interrupted(request, response):
+            response = render_page(request, response)
         return _finish(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -78,6 +81,8 @@ class CognitoMiddleware:
             await sync_to_async(_write_again)(written)
         if _hides_outage(request, response):
             response = await sync_to_async(_respond_to_hidden_outage)(request)
+        if is_interrupted(request, response):
+            response = await sync_to_async(render_page)(request, response)
         return _finish(request, response)
 
     @clear_frame_locals
@@ -195,6 +200,7 @@ def _begin(request: HttpRequest) -> None:
         return store_user(await cognito.aload_session(auser))
 
     def store_user(user: Any) -> Any:
+        cognito.is_session_anonymous = not user.is_authenticated
         # The sync and async readers share the loaded user: `request.user` after `await request.auser()` does no I/O.
         # A user that other code has set in the meantime is not replaced.
         if request.user is session_user:

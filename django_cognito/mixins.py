@@ -1,4 +1,4 @@
-"""Mixins for class-based views: required groups, scopes, recent sign-ins and MFA.
+"""Mixins for class-based views: required groups, scopes, recent sign-ins, MFA and live checks.
 
 They apply the decorators of `decorators`, which have the rules.
 """
@@ -11,8 +11,15 @@ from django.http import HttpRequest
 from django.views import View
 
 from .authorization.rights import require_names
-from .decorators import group_required, mfa_required, recent_sign_in_required, scope_required
+from .decorators import (
+    group_required,
+    live_check_required,
+    mfa_required,
+    recent_sign_in_required,
+    scope_required,
+)
 from .sessions.step_up import MFA_ACR_VALUES
+from .users.live_check import DEFAULT_SECONDS, LiveSource
 
 _View = Callable[..., Any]
 
@@ -109,3 +116,17 @@ class MfaRequiredMixin(_RequirementMixin):
     def get_decorator(self) -> Callable[[_View], _View]:
         """Return `mfa_required` with the condition and the levels."""
         return mfa_required(when=self.is_mfa_required, acr_values=self.acr_values)  # type: ignore[no-any-return]
+
+
+class LiveCheckRequiredMixin(_RequirementMixin):
+    """Require that Cognito accepts the user now, as `live_check_required` with the same arguments."""
+
+    live_check_by: LiveSource = "get_user"
+    live_check_seconds: int = DEFAULT_SECONDS
+    live_check_groups: Sequence[str] | None = None
+
+    def get_decorator(self) -> Callable[[_View], _View]:
+        """Return `live_check_required` with the attributes."""
+        return live_check_required(  # type: ignore[no-any-return]
+            by=self.live_check_by, seconds=self.live_check_seconds, groups=self.live_check_groups
+        )

@@ -68,8 +68,15 @@ class CognitoUser(models.Model):
     id_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
     user_info_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
     directory_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
+    # A digest of the entry of the directory that a run of `cognito_sync` has written to this row: see
+    # `authorization.confirmed_moments`. Empty if the row was changed since, or was never listed. If only the first
+    # character is left, the row was confirmed, but is to be written again.
+    listed_digest = models.CharField(max_length=33, blank=True, default="", editable=False)
     # The claims whose value last written to the user was verified by Cognito: "email", "phone_number".
     verified_attributes = models.JSONField(default=list, editable=False)
+    # By key of ATTRIBUTES, a digest of the value that a claim of this link has set in the user's field: only such a
+    # value is ever cleared. See `users.field_values`.
+    claim_fields = models.JSONField(default=dict, editable=False)
     # The username that the user was created with because no token had the claim USERNAME yet; empty otherwise.
     placeholder_username = models.CharField(max_length=255, blank=True, default="", editable=False)
     # What Cognito reported: False for a disabled user, and when the user was found to be deleted there.
@@ -225,6 +232,8 @@ class CognitoSync(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     # Of the last run that read the whole pool.
     completed_at = models.DateTimeField(_("completed"), null=True)
+    # The moment of what that run read of the users whose rows have a `listed_digest`.
+    confirmed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("pool synchronization")

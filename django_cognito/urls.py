@@ -3,7 +3,7 @@
 from django.urls import path
 
 from .account import logins
-from .login import views
+from .login import resubmission, views
 
 app_name = "cognito"
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("callback/", views.callback, name="callback"),
     path("confirm/", views.confirm_sign_in, name="confirm"),
     path("logout/", views.logout, name="logout"),
+    path("resubmit/", resubmission.show_signed_in, name="resubmit"),
+    path("resubmit/check/", resubmission.check_user, name="check_resubmission"),
     path("logins/", logins.show_logins, name="logins"),
     path("logins/end-others/", logins.end_other_logins, name="end_other_logins"),
     path("logins/<uuid:login_id>/end/", logins.end_login, name="end_login"),

@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
+
+from uv import find_uv_bin
 
 # For each wheel, a script that must run in an environment with that wheel only.
 SCRIPTS = {
@@ -33,13 +34,14 @@ assert "--seed" in subprocess.run([command, "--help"], check=True, capture_outpu
 
 def main(directory: Path) -> int:
     """Install and try each wheel of the directory; return 0. Raises CalledProcessError if one cannot be used."""
+    uv = find_uv_bin()
     for name, script in SCRIPTS.items():
         (wheel,) = directory.glob(f"{name}-*.whl")
         with tempfile.TemporaryDirectory(prefix="clean-install-") as folder:
-            venv.create(folder, with_pip=True)
-            python = Path(folder) / ("Scripts" if os.name == "nt" else "bin") / "python"
+            python = Path(folder) / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
             # In the folder, and isolated, so that no module of the checkout can be imported.
-            subprocess.run([python, "-Im", "pip", "install", "-q", str(wheel)], check=True, cwd=folder)
+            subprocess.run([uv, "venv", "-q", "--python", sys.executable], check=True, cwd=folder)
+            subprocess.run([uv, "pip", "install", "-q", "--python", python, wheel], check=True, cwd=folder)
             subprocess.run([python, "-I", "-W", "error", "-c", script], check=True, cwd=folder)
     return 0
 

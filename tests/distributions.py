@@ -42,6 +42,8 @@ DJANGO = Distribution(
         "/migrations/0001_initial.py",
         "/templates/django_cognito/page.html",
         "/static/django_cognito/login.css",
+        "/static/django_cognito/resubmission.js",
+        "/datasets/static/django_cognito/datasets.js",
         "/locale/de/LC_MESSAGES/django.po",
         "/locale/de/LC_MESSAGES/django.mo",
     ),

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_cognito",
+    "django_cognito.datasets",
     "tests.support",  # its command `flush`
 ]
 MIDDLEWARE = [

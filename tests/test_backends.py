@@ -13,7 +13,8 @@ from django_cognito.backends import CognitoBackend
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.factories import discard_instances
 from django_cognito.testing import make_token
-from django_cognito.users.machine import MachineUser
+from django_cognito.users.accounts.machine import MachineUser
+from django_cognito.users.authentication import authenticate
 
 pytestmark = [
     pytest.mark.django_db,
@@ -78,8 +79,14 @@ def test_authenticate_raises_cognito_unavailable_in_an_outage(cognito_down: None
         async_to_sync(auth.aauthenticate)(None, cognito_token=make_token())
 
 
-def test_authenticate_with_a_client_token_returns_a_machine_user() -> None:
-    user = auth.authenticate(None, cognito_token=make_token(username=None))
+def test_authenticate_with_a_client_token_returns_none() -> None:
+    raw = make_token(username=None)
+    assert auth.authenticate(None, cognito_token=raw) is None
+    assert async_to_sync(auth.aauthenticate)(None, cognito_token=raw) is None
+
+
+def test_machine_user_has_no_permissions_by_the_backend() -> None:
+    user = authenticate(make_token(username=None))[0]
     assert isinstance(user, MachineUser)
     assert not CognitoBackend().get_all_permissions(user)
 

@@ -51,7 +51,14 @@ PUBLIC_NAMES = {
         "sign_in_failed",
         "token_rejected",
     ),
-    "django_cognito.users": ("authenticate", "aauthenticate", "UserAdapter", "UserRefusedError"),
+    "django_cognito.datasets.access": ("RequestDatasets", "UserDataset"),
+    "django_cognito.datasets.errors": ("DatasetError",),
+    "django_cognito.datasets.export": ("export_datasets",),
+    "django_cognito.datasets.signals": ("dataset_changed",),
+    "django_cognito.users": (
+        *("authenticate", "aauthenticate", "UserAdapter", "UserRefusedError"),
+        *("link_users", "UserLink", "LinkReport"),
+    ),
     "django_cognito.backends": ("CognitoBackend",),
     "django_cognito.middleware": ("CognitoMiddleware",),
     "django_cognito.decorators": (
@@ -59,6 +66,7 @@ PUBLIC_NAMES = {
         "scope_required",
         "recent_sign_in_required",
         "mfa_required",
+        "live_check_required",
         "bearer_exempt",
     ),
     "django_cognito.mixins": (
@@ -66,11 +74,13 @@ PUBLIC_NAMES = {
         "ScopeRequiredMixin",
         "RecentSignInRequiredMixin",
         "MfaRequiredMixin",
+        "LiveCheckRequiredMixin",
     ),
     "django_cognito.drf": (
         "CognitoAuthentication",
         "InGroup",
         "HasScope",
+        "LiveCheck",
         "RecentSignIn",
         "RequiresMfa",
         "exception_handler",

@@ -18,7 +18,7 @@ from django_cognito.conf.pool_registry import PoolRegistry
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.hosted_ui import HostedUi, SignInSecrets
-from django_cognito.factories import get_directory, get_hosted_ui, get_verifier
+from django_cognito.factories import get_directory, get_hosted_ui, get_live_directory, get_verifier
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from tests.core.tokens.forging import needs_fetch
@@ -220,6 +220,17 @@ def test_directory_uses_region_and_endpoint_of_the_pool(settings) -> None:
     directory = get_directory()
     assert directory._client.meta.region_name == "eu-west-1"
     assert directory._client.meta.endpoint_url == "http://localhost:9229"
+
+
+def test_live_directory_waits_no_longer_than_a_request_may(settings) -> None:
+    settings.COGNITO = {**settings.COGNITO, "HTTP_TIMEOUT_SECONDS": 2}
+    directory = get_live_directory(get_settings())
+    config = directory._client.meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (2, 2, 1)
+    assert get_live_directory(get_settings()) is directory
+    assert get_directory() is not directory
+    factories.discard_instances()
+    assert get_live_directory(get_settings()) is not directory
 
 
 def test_directory_without_boto3_names_the_extra(settings, monkeypatch) -> None:

@@ -70,7 +70,7 @@ def new_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
             yield new_site
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            server.wait(timeout=60)
 
 
 def test_new_site_passes_the_check(new_site: NewSite) -> None:

@@ -13,7 +13,13 @@ from django.views import View
 
 from django_cognito.authorization.rights import UnavailableRights, set_rights
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.mixins import GroupRequiredMixin, MfaRequiredMixin, RecentSignInRequiredMixin, ScopeRequiredMixin
+from django_cognito.mixins import (
+    GroupRequiredMixin,
+    LiveCheckRequiredMixin,
+    MfaRequiredMixin,
+    RecentSignInRequiredMixin,
+    ScopeRequiredMixin,
+)
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
 from tests.support.callers import bearer
@@ -137,6 +143,14 @@ def test_view_without_names_fails_at_the_import_of_the_urls(mixin: Any, attribut
     view: Any = type("NotesView", (mixin, _Page), {attribute: names})
     with pytest.raises(ImproperlyConfigured, match=rf"NotesView\.{attribute} must be a list"):
         view.as_view()
+
+
+@pytest.mark.parametrize("groups", [[], "editors", ["editors"]])
+def test_live_check_that_cannot_work_fails_at_the_import_of_the_urls(groups: Any) -> None:
+    """GetUser returns no groups, and an empty list would require none."""
+    view: Any = type("NotesView", (LiveCheckRequiredMixin, _Page), {"live_check_groups": groups})
+    with pytest.raises((TypeError, ValueError)):
+        view.as_view(live_check_by="get_user" if groups == ["editors"] else "directory")
 
 
 @pytest.mark.parametrize("bases", [(_Page, GroupRequiredMixin), (View, ScopeRequiredMixin)])

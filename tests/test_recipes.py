@@ -31,14 +31,30 @@ def test_user_allowed_manually_is_authenticated_by_a_token(settings: Any, cognit
 
 
 @pytest.mark.django_db
-def test_user_linked_by_the_upgrade_guide_keeps_the_account(settings: Any, cognito_keys: None) -> None:
+def test_user_linked_by_the_migration_guide_keeps_the_account(settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": {"editors": {"staff": True}}}
-    user = User.objects.create(username="theirs", last_name=SUB)
-    User.objects.create(username="not at Cognito")
-    for _ in range(2):  # a second run of the migration changes nothing
-        load_object("upgrading", "link_all_users")(settings.COGNITO["USER_POOL_ID"], "last_name")
+    user = User.objects.create(username=SUB)
+    counts = [load_object("migrating", "link_by_username")() for _ in range(2)]  # a second run changes nothing
     authenticated, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
-    assert (authenticated, authenticated.username, authenticated.is_staff) == (user, "theirs", True)
+    assert (counts, authenticated, authenticated.username, authenticated.is_staff) == ([1, 0], user, SUB, True)
+
+
+@pytest.mark.django_db
+def test_migration_guide_links_only_usernames_that_are_a_sub() -> None:
+    similar = [SUB.replace("5e0a", "6e0a").upper(), SUB.replace("-", ""), f"{{{SUB}}}", f"urn:uuid:{SUB}", "admin", ""]
+    for username in (*similar, SUB):
+        User.objects.create(username=username)
+    assert load_object("migrating", "link_by_username")() == 1
+    for page in ("django-cognito-jwt", "djangorestframework-simplejwt"):
+        assert [link.sub for link in load_object(f"migrating-{page}", "Command")().find_links()] == [SUB]
+    assert list(CognitoUser.objects.values_list("user__username", "sub")) == [(SUB, SUB)]
+
+
+@pytest.mark.django_db
+def test_user_with_a_password_is_not_linked_by_the_migration_guide(capsys: pytest.CaptureFixture[str]) -> None:
+    user = User.objects.create_user(SUB, password="an attacker knows it")
+    assert load_object("migrating", "link_by_username")() == 0
+    assert capsys.readouterr().out == f"user {user.pk}, sub {SUB}: the user has a local password\n"
 
 
 def test_client_secret_is_read_from_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The URLs of the test site: a page, the admin and the package's own; other tests use `pytest.mark.urls`."""
+"""The URLs of the test site: a page, the admin, the package's own; other tests use `pytest.mark.urls`."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -14,4 +14,5 @@ urlpatterns = [
     path("", show_home),
     path("admin/", admin.site.urls),
     path("auth/", include("django_cognito.urls")),
+    path("datasets/", include("django_cognito.datasets.urls")),
 ]

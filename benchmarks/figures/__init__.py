@@ -5,6 +5,7 @@ from types import ModuleType
 from . import (
     api_request,
     cached_token,
+    datasets,
     directory_pages,
     has_perm,
     key_fetches,
@@ -32,4 +33,5 @@ FIGURES: dict[str, ModuleType] = {
     "revocation": revocation,
     "memory": memory,
     "start": start,
+    "datasets": datasets,
 }

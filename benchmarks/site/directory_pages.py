@@ -1,11 +1,13 @@
 """A contestant: pages of 60 users of the directory, written to the database. A call writes one page.
 
-Options: `sets` is `update_users`; `loop` is the loop that sites write, with `update_or_create` and `groups.set`. With
-`-changed` each user has another name on each page, otherwise only the time moves on.
+Options: `sets` is what a run of `cognito_sync` does with a page; `loop` is the loop that sites write, with
+`update_or_create` and `groups.set`. With `-changed` each user has another name on each page, otherwise only the time
+moves on.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -16,6 +18,7 @@ from .start import start
 NEEDS_CHECK = False
 PAGE_SIZE = 60
 _PAGES = 20
+_START = datetime(2026, 1, 1, tzinfo=UTC)
 _turns = count(1)  # of the pages that this process has made
 _option = ""
 
@@ -25,9 +28,13 @@ def prepare(scenario: Scenario, option: str) -> Callable[[Sequence[Any]], None]:
     global _option
     _option = option
     start(scenario, "django-cognito")
+    from django.db import connection
+
     write = _write_set if option.startswith("sets") else _write_in_a_loop
     for _ in range(_PAGES):
         _write_set(_create_page(), create=True)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # as autovacuum does it on a site
     return write
 
 
@@ -45,7 +52,7 @@ def _create_page() -> Sequence[Any]:
     from django_cognito.core.directory import DirectoryUser
 
     turn = next(_turns)
-    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=turn)
+    moment = _START + timedelta(seconds=turn)
     suffix = turn // _PAGES if "changed" in _option else ""
     first = turn % _PAGES * PAGE_SIZE
     page = []
@@ -56,17 +63,23 @@ def _create_page() -> Sequence[Any]:
     return page
 
 
-def _write_set(page: Sequence[Any], *, create: bool = False) -> None:
+@cache
+def _create_run(number: int) -> Any:
+    """Return the state of the run with this number, which writes each page once."""
     from django_cognito.conf.loading import get_settings
-    from django_cognito.users.bulk_provisioning import update_users
-    from django_cognito.users.claim_sources import claims_from_directory
+    from django_cognito.sync.confirmation import Confirmation
 
-    settings = get_settings()
-    groups = [[GROUP] if user.sub.endswith(("0", "5")) else [] for user in page]
-    claims = [
-        claims_from_directory(user, names, user.modified_at, settings) for user, names in zip(page, groups, strict=True)
-    ]
-    update_users(claims, create=create)
+    return Confirmation(get_settings(), _START + timedelta(seconds=number * _PAGES))
+
+
+def _write_set(page: Sequence[Any], *, create: bool = False) -> None:
+    from django_cognito.users.writing.bulk_provisioning import update_users
+
+    moment = page[0].modified_at
+    run = _create_run((moment - _START) // timedelta(seconds=_PAGES))
+    groups = {user.sub: [GROUP] if user.sub.endswith(("0", "5")) else [] for user in page}
+    claims, _ = run.select_changed(page, groups, moment)
+    run.add_written(update_users(claims, create=create).listed)
 
 
 def _write_in_a_loop(page: Sequence[Any]) -> None:

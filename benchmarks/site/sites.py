@@ -42,7 +42,7 @@ def get_site(name: str, scenario: Scenario, origin: str) -> Site:
     return sites[name]
 
 
-_APPS_WITH_TABLES = ("django_cognito", "rest_framework.authtoken")
+_APPS_WITH_TABLES = ("django_cognito", "django_cognito.datasets", "rest_framework.authtoken")
 
 
 def _create_own_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
@@ -67,6 +67,7 @@ def _create_own_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
         "django-cognito-redis": Site(drf, apps, (), {"COGNITO": settings, "CACHES": {"default": redis}}),
         "start-django-cognito": Site(drf, apps, middleware, {"COGNITO": with_key_url}),
         "outage-django-cognito": Site(drf, apps, middleware, {"COGNITO": in_outage}),
+        "django-cognito-datasets": Site(drf, (*apps, "django_cognito.datasets"), middleware, {"COGNITO": settings}),
         "django-cognito-cached": Site(drf, apps, (), {"COGNITO": with_cache}),
         "django-cognito-cached-middleware": Site(drf, apps, middleware, {"COGNITO": with_cache}),
     }

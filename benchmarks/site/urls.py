@@ -44,5 +44,7 @@ urlpatterns = [
     path("page/async/", show_page_async),
     path("page/permission/", show_page_with_permission),
 ]
+if "django_cognito.datasets" in settings.INSTALLED_APPS:
+    urlpatterns.append(path("datasets/", include("django_cognito.datasets.urls")))
 if "mozilla_django_oidc.middleware.SessionRefresh" in settings.MIDDLEWARE:
     urlpatterns.append(path("oidc/", include("mozilla_django_oidc.urls")))

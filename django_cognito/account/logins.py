@@ -22,7 +22,6 @@ from django.views.decorators.http import require_POST, require_safe
 from ..decorators import session_required, user_required
 from ..login.sign_out_page import without_transaction
 from ..sessions import own_logins
-from ..sessions.own_logins import OwnLogin
 from ..sessions.store import SESSION_KEY
 from ..web.next_url import is_htmx, is_script, safe_url
 from ..web.script_responses import let_htmx_redirect, sign_in_required
@@ -44,7 +43,19 @@ def show_logins(request: HttpRequest) -> HttpResponse:
         return redirect_to_login(request.get_full_path()) if is_page else sign_in_required(request)
     logins = own_logins.list_logins(request.user, _current_id(request))
     if wants_json:
-        return _json({"logins": [_describe(login) for login in logins]})
+        items = [
+            {
+                "id": str(login.id),
+                "browser": login.browser,
+                "device": login.device,
+                "ip_address": login.ip_address,
+                "signed_in_at": login.signed_in_at.isoformat(),
+                "last_used_at": login.last_used_at.isoformat(),
+                "is_current": login.is_current,
+            }
+            for login in logins
+        ]
+        return _json({"logins": items})
     has_others = any(not login.is_current for login in logins)
     context = {"logins": logins, "has_others": has_others, "home": get_script_prefix()}
     page = render(request, "django_cognito/logins.html", context)
@@ -104,18 +115,6 @@ def _json(body: dict[str, Any]) -> JsonResponse:
     response["Cache-Control"] = "no-store"
     patch_vary_headers(response, _VARY)
     return response
-
-
-def _describe(login: OwnLogin) -> dict[str, Any]:
-    return {
-        "id": str(login.id),
-        "browser": login.browser,
-        "device": login.device,
-        "ip_address": login.ip_address,
-        "signed_in_at": login.signed_in_at.isoformat(),
-        "last_used_at": login.last_used_at.isoformat(),
-        "is_current": login.is_current,
-    }
 
 
 def _current_id(request: HttpRequest) -> str:

@@ -30,7 +30,7 @@ def connect_receivers(models: Iterable[type[Model]]) -> None:
 
 
 def clear_digests_of_deleted_group(*, instance: Group, using: str, **_: Any) -> None:
-    """Clear the digests of the links whose memberships granted `instance`; their moments stay.
+    """Clear the digests of the links whose memberships granted `instance`; their moments stay, and what confirms them.
 
     Receiver of `pre_delete` and `post_delete`. Reads the memberships that granted any Django group.
     """
@@ -41,6 +41,7 @@ def clear_digests_of_deleted_group(*, instance: Group, using: str, **_: Any) -> 
     for start in range(0, len(pks), _PAGE_SIZE):
         links = CognitoUser.objects.using(using).filter(pk__in=pks[start : start + _PAGE_SIZE])
         list(links.select_for_update().order_by("pk").values_list("pk"))  # in one order, as every writer
+        links.update(listed_digest=Left("listed_digest", 1))
         for name in DIGEST_FIELDS:
             is_dated = {f"{name}__contains": ":"}  # other digests count as changed anyway
             links.filter(**is_dated).update(**{name: Left(F(name), StrIndex(F(name), Value(":")))})

@@ -15,9 +15,11 @@ from django.utils.functional import cached_property
 from ..conf.loading import get_pool_registry
 from ..conf.schema import CognitoSettings
 from ..models import CognitoMembership, CognitoUser
+from .confirmed_moments import set_confirmed_moments
 from .group_expiry import is_expired
-from .group_mapping import get_group_permissions, groups_granting
+from .group_mapping import get_group_permissions, get_tenant_permissions, groups_granting
 from .memberships import FLAGS
+from .tenants import find_tenant_group, find_tenants, join_group
 
 _SOURCES = {
     "access_digest": "an access token",
@@ -37,8 +39,9 @@ class LinkGroups:
     groups: tuple[str, ...]
     as_of: datetime
     source: str  # of the groups; empty if it is not stored
-    counts: bool = True  # whether GROUPS maps them
+    counts: bool = True  # whether GROUPS and TENANT_GROUPS map them
     note: str = ""
+    tenants: tuple[str, ...] = ()  # that the names of the groups state
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,15 @@ class Right:
 
 
 class UserRights:
-    """The stored rights of one user. Each property makes its queries on first use, in the database of the user."""
+    """The stored rights of one user. Each property makes its queries on first use, in the database of the user.
 
-    def __init__(self, user: Any) -> None:
+    With `tenant`, also those in this tenant. Tokens are not stored: if a claim or a function states the tenant, these
+    are the rights of a request whose tokens state it.
+    """
+
+    def __init__(self, user: Any, tenant: str = "") -> None:
         self.user = user
+        self.tenant = tenant
         self._pools = get_pool_registry()
 
     @cached_property
@@ -64,6 +72,7 @@ class UserRights:
         for link in self._links:
             settings = self._pools.find(link.user_pool_id)
             is_old = settings is not None and bool(link.groups) and is_expired(link.as_of, settings)
+            set_confirmed_moments([link], is_write=False)
             notes = {
                 "the pool is not in the settings: the groups do not count": settings is None,
                 "the groups have expired (REMEMBERED_GROUPS_SECONDS)": is_old,
@@ -77,7 +86,8 @@ class UserRights:
             alias = link.user_pool_id if settings is None else settings.alias
             counts = settings is not None and not is_old
             groups = tuple(link.groups)
-            links.append(LinkGroups(alias, link.username, link.sub, groups, link.as_of, source, counts, note))
+            tenants = () if settings is None else tuple(item.name for item in find_tenants(groups, settings))
+            links.append(LinkGroups(alias, link.username, link.sub, groups, link.as_of, source, counts, note, tenants))
         return links
 
     @cached_property
@@ -111,6 +121,9 @@ class UserRights:
         for alias, settings in self._pools.by_alias.items():
             names = groups_granting(name, settings)
             reasons += [f"GROUPS grants it to the Cognito group {group!r} of {alias!r}" for group in names]
+            for group in [group for group, grant in settings.tenant_groups.items() if name in grant.permissions]:
+                full_name = join_group(group, self.tenant or "...", settings)
+                reasons.append(f"TENANT_GROUPS grants it to the Cognito group {full_name!r} of {alias!r}")
         groups = Group.objects.filter(permissions__in=permissions).order_by("name").distinct()
         reasons += [f"the Django group {group.name!r} has it" for group in groups]
         return reasons or ["no Cognito group of GROUPS and no Django group has it"]
@@ -148,6 +161,9 @@ class UserRights:
             for group in described.groups if settings is not None and described.counts else ():
                 for name in get_group_permissions((group,), settings):  # type: ignore[arg-type]  # as above
                     reasons[name].append(f"GROUPS, {_name_group(group, settings, link.user_pool_id)}")
+                own = find_tenant_group(group, settings, self.tenant) if self.tenant else ""  # type: ignore[arg-type]
+                for name in get_tenant_permissions((own,), settings):  # type: ignore[arg-type]
+                    reasons[name].append(f"TENANT_GROUPS, {_name_group(group, settings, link.user_pool_id)}")
         fields = ("content_type__app_label", "codename")
         by_pk = {group.pk: group for group in self._django_groups}
         rows = Permission.objects.filter(group__in=by_pk).values_list(*fields, "group__pk") if by_pk else ()

@@ -21,7 +21,8 @@ from ..core.clock import utc_now
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import CognitoMembership, CognitoUser
 from ..signals import send_groups_changed
-from .memberships import FLAGS, apply_grants
+from .confirmed_moments import MOMENTS, set_confirmed_moments
+from .memberships import FLAGS, apply_grants, lock_superusers
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
 _PAGE_SIZE = 500
@@ -167,22 +168,28 @@ def _expire(user: Any, settings: CognitoSettings) -> tuple[bool, datetime | None
 def _remove_expired(user: Any, settings: CognitoSettings) -> bool:
     """Remove the expired groups of the user's links in one transaction; return whether there were any.
 
-    `as_of` stays. There are none if a token has confirmed the groups meanwhile, or if the user was deleted.
+    `as_of` is the last moment at which they were confirmed, also by a run of `cognito_sync`. There are none if a token
+    has confirmed the groups meanwhile, or if the user was deleted.
     """
     flags: set[str] = set()
     with write_transaction():
         # All links first, then the user: the lock order of all writers.
         links = list(_expired_links(settings).select_for_update().filter(user_id=user.pk).order_by("pk"))
+        lock_superusers([user.pk])
         owner: Any = _users_for_write().select_for_update().filter(pk=user.pk).first()
+        set_confirmed_moments(links)
         for link in links if owner is not None else ():
-            before, link.user, link.groups = link.groups, owner, []
-            link.save(update_fields=["groups"])
+            if not is_expired(link.as_of, settings):
+                link.save(update_fields=MOMENTS)
+                continue
+            before, link.user, link.groups, link.listed_digest = link.groups, owner, [], ""
+            link.save(update_fields=["groups", "listed_digest", *MOMENTS])
             send_groups_changed(link, before, router.db_for_write(CognitoUser))
             flags.update(apply_grants(link, {}))
         if flags:
             owner.save(update_fields=flags)
     _update_user_object(user, owner)
-    return bool(links) and owner is not None
+    return owner is not None and any(is_expired(link.as_of, settings) for link in links)
 
 
 def _users_for_write() -> QuerySet[Any]:

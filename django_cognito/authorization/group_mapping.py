@@ -8,7 +8,7 @@ from typing import TypeVar
 from urllib.parse import unquote_plus
 
 from ..conf.schema import COGNITO_GROUPS, CognitoSettings, GroupGrant
-from ..core import AccessToken, IdToken
+from ..core import AccessToken, ClientToken, IdToken
 
 _MAX_NAME_CHARS = 128  # Cognito's limit of a group name; triggers and identity providers may set any value
 _Moment = TypeVar("_Moment", float, datetime)
@@ -39,8 +39,12 @@ class Change:
     superuser: bool | None = None
     memberships: Mapping[str, Granted] = field(default_factory=dict)
 
+    def keep_superuser(self) -> "Change":
+        """Return the change without the removal of the superuser flag, and of the staff flag."""
+        return replace(self, superuser=None, staff=self.staff or None)
 
-def groups_from_token(token: AccessToken | IdToken, settings: CognitoSettings) -> tuple[str, ...] | None:
+
+def groups_from_token(token: AccessToken | IdToken | ClientToken, settings: CognitoSettings) -> tuple[str, ...] | None:
     """Return the groups in the claim GROUPS_CLAIM; None for an access token without a custom claim of that name.
 
     Tokens of users without groups do not contain Cognito's own claim. A custom claim, such as an attribute that an
@@ -119,6 +123,12 @@ def get_grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, Gro
 def get_group_permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
     """Return the permissions that GROUPS grants the Cognito groups `names`, as "app_label.codename"."""
     return frozenset[str]().union(*(settings.groups[name].permissions for name in names if name in settings.groups))
+
+
+def get_tenant_permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
+    """Return the permissions that TENANT_GROUPS grants the groups `names` of a tenant, as "app_label.codename"."""
+    grants = settings.tenant_groups
+    return frozenset[str]().union(*(grants[name].permissions for name in names if name in grants))
 
 
 def groups_granting(permission: str, settings: CognitoSettings) -> tuple[str, ...]:

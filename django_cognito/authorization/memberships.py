@@ -6,10 +6,11 @@ grants would never be revoked.
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
 from django.db.models import F, QuerySet
@@ -135,17 +136,37 @@ def _set_flags(write: _Write) -> list[str]:
     return [*changed]
 
 
+def active_superusers(model: Any) -> QuerySet[Any]:
+    """Return the active superusers in the database for writes, by primary key."""
+    fields = {field.name for field in model._meta.concrete_fields}
+    condition = {name: True for name in ("is_superuser", "is_active") if name in fields}
+    return model._base_manager.using(router.db_for_write(model)).filter(**condition).order_by("pk")  # type: ignore[no-any-return]
+
+
+def lock_superusers(pks: Collection[Any], using: str | None = None) -> None:
+    """Lock the users `pks`, if one is a superuser, and the other superusers, of whom one must remain.
+
+    In the order of their primary keys: otherwise two superusers who lose their group at the same moment would wait for
+    each other. Call it after the rows of the links were locked, and before those of the users are. No query without
+    KEEP_LAST_SUPERUSER; otherwise one if none of the users is a superuser.
+    """
+    model: Any = get_user_model()
+    has_flag = "is_superuser" in {field.name for field in model._meta.concrete_fields}
+    if not pks or not has_flag or not get_settings().keep_last_superuser:
+        return
+    users = model._base_manager.using(using or router.db_for_write(model)).order_by("pk")
+    if users.filter(pk__in=pks, is_superuser=True).exists():
+        others = active_superusers(model).using(users.db).exclude(pk__in=pks).values_list("pk", flat=True)
+        list(users.select_for_update().filter(pk__in=[*pks, *others[:_MAX_SUPERUSERS]]).values_list("pk"))
+
+
 def _keep_last_superuser(user: Any, change: Change, losing: Set[Any]) -> Change:
     """Return the change without the removal of the flags if there is no other active superuser.
 
-    The users with a primary key in `losing` lose the flag too. Otherwise the row of another superuser is locked: of the
-    last two, one keeps the flag.
+    The users with a primary key in `losing` lose the flag too. Otherwise the row of another superuser is locked, if
+    `lock_superusers` has not done so: of the last two, one keeps the flag.
     """
-    model = type(user)
-    fields = {field.name for field in model._meta.concrete_fields}
-    condition = {name: True for name in ("is_superuser", "is_active") if name in fields}
-    users = model._base_manager.using(router.db_for_write(model))
-    others = users.filter(**condition).exclude(pk__in={user.pk, *losing}).order_by("pk")
+    others = active_superusers(type(user)).exclude(pk__in={user.pk, *losing})
     # By primary key: without an index on the flag, MariaDB would lock all rows that it reads.
     pks = list(others.values_list("pk", flat=True)[:_MAX_SUPERUSERS])
     if list(others.select_for_update().filter(pk__in=pks).values_list("pk")):
@@ -155,7 +176,7 @@ def _keep_last_superuser(user: Any, change: Change, losing: Set[Any]) -> Change:
         " (KEEP_LAST_SUPERUSER). Make another user a superuser, then remove the flag.",
         user.pk,
     )
-    return replace(change, superuser=None, staff=change.staff or None)
+    return change.keep_superuser()
 
 
 def read_grants(user: Any) -> Granted:

@@ -12,19 +12,23 @@ from ..conf.schema import CognitoSettings, GroupGrant
 from ..models import CognitoUser
 from .group_expiry import is_expired
 from .group_mapping import Change, Granted, get_grants, get_group_permissions
-from .memberships import FLAGS, UserGrants, has_django_groups, read_grant
+from .memberships import FLAGS, UserGrants, active_superusers, has_django_groups, read_grant
 
 _PAGE_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class UserDifference:
-    """The rights that one link of a user would gain and lose: "permission notes.add_note", "is_staff", ..."""
+    """The rights that one link of a user would gain and lose: "permission notes.add_note", "is_staff", ...
+
+    `protected` has the flags that the last active superuser would lose without KEEP_LAST_SUPERUSER.
+    """
 
     user: Any
     link: CognitoUser
     gained: tuple[str, ...]
     lost: tuple[str, ...]
+    protected: tuple[str, ...] = ()
 
 
 def replace_groups(settings: CognitoSettings, groups: Mapping[str, GroupGrant]) -> CognitoSettings:
@@ -37,10 +41,14 @@ def replace_groups(settings: CognitoSettings, groups: Mapping[str, GroupGrant]) 
 def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterator[UserDifference]:
     """Yield the difference for each link of the pool whose user would gain or lose something, by primary key.
 
-    Links whose groups have expired and inactive users are left out: they are not written. Five queries for 500 links.
+    Links whose groups have expired and inactive users are left out: they are not written. Five queries for 500 links;
+    with KEEP_LAST_SUPERUSER one more. Then the last of the superusers in this order keeps the flags; in fact it is the
+    one whose token is the last.
     """
     changed = {name for name in {*before.groups, *after.groups} if before.groups.get(name) != after.groups.get(name)}
     names = _GroupNames()
+    keeps_last = before.keep_last_superuser
+    superusers = set(active_superusers(get_user_model()).values_list("pk", flat=True)) if keeps_last else set()
     links = CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_pool_id=before.user_pool_id)
     has_groups = has_django_groups(get_user_model())
     related = ["user__cognito_users__memberships", *(["user__groups"] if has_groups else [])]
@@ -50,7 +58,15 @@ def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterato
         is_affected = not changed.isdisjoint({*link.groups, *recorded})
         if not is_affected or not user.is_active or is_expired(link.as_of, before):
             continue
-        change = _plan_grants(link, after, names)
+        planned = _plan_grants(link, after, names)
+        is_last = keeps_last and planned.superuser is False and superusers <= {user.pk}
+        change = planned.keep_superuser() if is_last else planned
+        superusers -= {user.pk} if change.superuser is False else set()
+        superusers |= {user.pk} if change.superuser else set()
+        lost_flags = (
+            name for name, value in zip(FLAGS, (planned.staff, planned.superuser), strict=True) if value is False
+        )
+        protected = tuple(lost_flags) if is_last else ()
         old, new = (get_group_permissions(tuple(link.groups), settings) for settings in (before, after))
         gained = [f"Django group {names.get_name(pk)}" for pk in change.add_groups]
         lost = [f"Django group {names.get_name(pk)}" for pk in change.remove_groups]
@@ -59,8 +75,8 @@ def list_differences(before: CognitoSettings, after: CognitoSettings) -> Iterato
                 (gained if value else lost).append(flag)
         gained += [f"permission {name}" for name in new - old]
         lost += [f"permission {name}" for name in old - new]
-        if gained or lost:
-            yield UserDifference(user, link, tuple(sorted(gained)), tuple(sorted(lost)))
+        if gained or lost or protected:
+            yield UserDifference(user, link, tuple(sorted(gained)), tuple(sorted(lost)), protected)
 
 
 class _GroupNames:

@@ -12,7 +12,7 @@ from ..core.identity_pool import AwsCredentials, IdentityPool
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_identity_pool
 from ..users.identity_ids import get_identity_id, save_identity_id
-from ..users.provisioning import Token
+from ..users.writing.provisioning import Token
 from .client_cache import UserAws, get_cached_aws, get_or_create_aws
 
 _T = TypeVar("_T")

@@ -1,14 +1,19 @@
-"""Checks of the tag `database`: the index that linking by email needs. Reads the catalogue of the database."""
+"""Checks of the tag `database`: the index that linking by email needs, and the users of SERVICE_USERS."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core import checks
-from django.db import connections, router
+from django.db import DatabaseError, connections, router, transaction
+from django.utils.module_loading import import_string
 
 from ..conf.pool_registry import PoolRegistry
+from ..models import CognitoUser
+
+_DESCRIBE_PROBLEM = "django_cognito.users.accounts.service_users.describe_problem"  # of a higher package
 
 
 def check_email_index(registry: PoolRegistry, databases: Sequence[str]) -> Iterator[checks.CheckMessage]:
@@ -32,6 +37,23 @@ def check_email_index(registry: PoolRegistry, databases: Sequence[str]) -> Itera
         " the migration of docs/deployment.md, 'At size'."
     )
     yield checks.Warning(message, hint=hint, id="django_cognito.W131")
+
+
+def check_service_users(registry: PoolRegistry, databases: Sequence[str]) -> Iterator[checks.CheckMessage]:
+    """Check that the users of SERVICE_USERS can be used: otherwise the tokens of their clients are rejected."""
+    using = router.db_for_write(CognitoUser)
+    names = {item for alias in registry.by_alias.values() for item in alias.service_users.items()}
+    for client_id, username in sorted(names) if using in databases else ():
+        problem = ""
+        # Before the first `migrate`, or one that adds a column to the user model, the users cannot be read.
+        with suppress(DatabaseError), transaction.atomic(using=using):
+            problem = import_string(_DESCRIBE_PROBLEM)(username, using)
+        if problem:
+            message = f"COGNITO['SERVICE_USERS'] maps the app client {client_id!r} to {username!r}: {problem}."
+            hint = (
+                "A service user is active, neither staff nor superuser, and not linked: otherwise its client gets 401."
+            )
+            yield checks.Warning(message, hint=hint, id="django_cognito.W137")
 
 
 def has_usable_index(connection: Any, table: str, column: str) -> bool:

@@ -42,8 +42,8 @@ def _check_without_middleware() -> Iterator[checks.CheckMessage]:
             " refreshed, and a session outlives its user's access."
         )
         yield checks.Error(message, hint=hint, id="django_cognito.E021")
-    elif not site_parts.has_default_authentication():
-        # An API of CognitoAuthentication alone needs no middleware.
+    elif not site_parts.has_default_authentication() or apps.is_installed("django_cognito.datasets"):
+        # An API of CognitoAuthentication alone needs no middleware; the views of datasets are no API of a framework.
         message = "CognitoMiddleware is not in MIDDLEWARE: views other than those of an API framework ignore tokens."
         yield checks.Warning(message, hint=hint, id="django_cognito.W102")
     if any(database.get("ATOMIC_REQUESTS") for database in settings.DATABASES.values()):
@@ -53,7 +53,8 @@ def _check_without_middleware() -> Iterator[checks.CheckMessage]:
 
 def check_backend(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Check that CognitoBackend is installed if sessions or permissions of groups need it. An API may do without."""
-    grants = [grant for alias in registry.by_alias.values() for grant in alias.groups.values()]
+    mappings = [item for alias in registry.by_alias.values() for item in (alias.groups, alias.tenant_groups)]
+    grants = [grant for mapping in mappings for grant in mapping.values()]
     has_path = site_parts.COGNITO_BACKEND in settings.AUTHENTICATION_BACKENDS  # sessions contain it: no subclass counts
     if site_parts.find_callback_path() is not None and not has_path:
         reason = "the login URLs are installed: a sign-in cannot start a session"

@@ -12,9 +12,14 @@ from . import site_parts
 
 
 def check_permissions(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
-    """Check that the permissions exist that GROUPS and SCOPES_TO_PERMISSIONS grant."""
+    """Check that the permissions exist that GROUPS, TENANT_GROUPS and SCOPES_TO_PERMISSIONS grant."""
     aliases = registry.by_alias.values()
-    groups = {("GROUPS", name): grant.permissions for alias in aliases for name, grant in alias.groups.items()}
+    groups = {
+        (key, name): grant.permissions
+        for alias in aliases
+        for key, grants in (("GROUPS", alias.groups), ("TENANT_GROUPS", alias.tenant_groups))
+        for name, grant in grants.items()
+    }
     scopes = {
         ("SCOPES_TO_PERMISSIONS", scope): permissions
         for alias in aliases

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 from django.conf import settings
 from django.core import checks
@@ -60,13 +61,17 @@ def check_groups_claim(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
 
 
 def check_resolver(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
-    """Check that POOL_RESOLVER and CLIENT_IP can be called, if they are dotted paths."""
+    """Check that the functions of settings can be called, if they are dotted paths."""
     settings_of_site = registry.first
-    paths = {
-        "POOL_RESOLVER": (settings_of_site.pool_resolver, "It takes a request and returns an alias of POOLS."),
-        "CLIENT_IP": (settings_of_site.client_ip, "It takes a request and returns an IP address, or None."),
-    }
-    for key, (path, hint) in paths.items():
+    functions: list[tuple[str, Any, str]] = [
+        ("['POOL_RESOLVER']", settings_of_site.pool_resolver, "It takes a request and returns an alias of POOLS."),
+        ("['CLIENT_IP']", settings_of_site.client_ip, "It takes a request and returns an IP address, or None."),
+    ]
+    for tenant in filter(None, (alias.tenant for alias in registry.by_alias.values())):
+        hint = "It takes a request and the user's tenants, and returns one of them, or None."
+        functions.append(("['TENANT']['selector']", tenant.selector, hint))
+        functions.append(("['TENANT']['function']", tenant.function, "It takes a verified token and returns a tenant."))
+    for key, path, hint in functions:
         if not isinstance(path, str) or path in ("", "REMOTE_ADDR"):
             continue
         try:
@@ -74,12 +79,12 @@ def check_resolver(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         except ImportError:
             is_function = False
         if not is_function:
-            message = f"COGNITO['{key}'] names {path!r}, which cannot be imported as a function."
+            message = f"COGNITO{key} names {path!r}, which cannot be imported as a function."
             yield checks.Error(message, hint=hint, id="django_cognito.E015")
 
 
 def check_extra(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
-    """Check that `request.cognito.aws` and CLIENT_SECRET_ARN have the packages they import."""
+    """Check that `request.cognito.aws`, CLIENT_SECRET_ARN and API_PROFILE_SOURCE have the packages they import."""
     missing = [name for name in ("boto3", "cachetools") if find_spec(name) is None]
     if missing and any(alias.identity_pool_id for alias in registry.by_alias.values()):
         message = f"COGNITO['IDENTITY_POOL_ID'] is set, and {' and '.join(missing)} cannot be imported."
@@ -89,3 +94,18 @@ def check_extra(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         message = "COGNITO['CLIENT_SECRET_ARN'] is set, and boto3 cannot be imported: no user can sign in."
         hint = "Install the extra: pip install 'django-aws-cognito[aws]'."
         yield checks.Error(message, hint=hint, id="django_cognito.E042")
+    if "boto3" in missing and any(alias.api_profile_source == "directory" for alias in registry.by_alias.values()):
+        message = "COGNITO['API_PROFILE_SOURCE'] is 'directory', and boto3 cannot be imported: API requests would fail."
+        hint = "Install the extra: pip install 'django-aws-cognito[aws]', or use 'get_user'."
+        yield checks.Error(message, hint=hint, id="django_cognito.E043")
+
+
+def check_service_clients(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that the tokens of the clients in SERVICE_USERS are accepted."""
+    for pool in registry.user_pools:
+        settings_of_pool = registry.for_token(pool.user_pool_id)
+        for client_id in settings_of_pool.service_users:
+            if client_id not in pool.client_ids:
+                message = f"COGNITO['SERVICE_USERS'] has the app client {client_id!r}, which is not in CLIENT_IDS."
+                hint = f"Its tokens are rejected (401 `wrong_client`). Add {client_id!r} to CLIENT_IDS, or correct it."
+                yield checks.Warning(message, hint=hint, id="django_cognito.W136")

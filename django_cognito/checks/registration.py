@@ -11,7 +11,7 @@ from ..conf.loading import get_pool_registry
 from ..conf.pool_registry import PoolRegistry
 from ..conf.validation import find_problems
 from .combinations import check_combinations
-from .databases import check_email_index
+from .databases import check_email_index, check_service_users
 from .deployment import (
     check_insecure_hosts,
     check_logout_uri,
@@ -27,6 +27,7 @@ from .django_settings import (
     check_rest_framework,
     check_time_zones,
 )
+from .former_packages import check_former_packages
 from .login import (
     check_content_security_policy,
     check_domain,
@@ -37,8 +38,22 @@ from .login import (
 )
 from .pages import check_admin, check_pages
 from .permissions import check_django_groups, check_permissions
-from .pools import check_client_ids, check_extra, check_groups_claim, check_local_urls, check_resolver
-from .users import check_adapters, check_attributes, check_granted_fields, check_required_fields
+from .pools import (
+    check_client_ids,
+    check_extra,
+    check_groups_claim,
+    check_local_urls,
+    check_resolver,
+    check_service_clients,
+)
+from .tenants import check_tenants
+from .users import (
+    check_adapters,
+    check_attributes,
+    check_granted_fields,
+    check_related_models,
+    check_required_fields,
+)
 
 Check = Callable[[PoolRegistry], Iterator[checks.CheckMessage]]
 
@@ -58,17 +73,21 @@ _CHECKS: tuple[Check, ...] = (
     check_pages,
     check_admin,
     check_attributes,
+    check_related_models,
     check_granted_fields,
     check_required_fields,
     check_adapters,
     check_permissions,
     check_django_groups,
     check_client_ids,
+    check_service_clients,
     check_local_urls,
     check_groups_claim,
     check_resolver,
     check_extra,
+    check_tenants,
     check_combinations,
+    check_former_packages,
 )
 _DEPLOYMENT_CHECKS: tuple[Check, ...] = (
     check_plain_http,
@@ -84,7 +103,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
     """Return errors in `COGNITO`; without errors, problems of the settings around it. No I/O."""
     problems = find_problems(getattr(settings, "COGNITO", None), debug=settings.DEBUG)
     if problems:
-        return [checks.Error(problem.message, hint=problem.hint or None, id=problem.id) for problem in problems]
+        errors = [checks.Error(problem.message, hint=problem.hint or None, id=problem.id) for problem in problems]
+        return [*errors, *check_former_packages(None)]  # whose settings show what to write
     return _run(_CHECKS)
 
 
@@ -98,10 +118,14 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
 def check_database(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[checks.CheckMessage]:
-    """Return problems of the tables. Run by `check --database` and `migrate`; reads the database catalogue."""
+    """Return problems of the tables and of the users of SERVICE_USERS. Run by `check --database` and `migrate`.
+
+    Reads the catalogue of the database, and one row for each service user.
+    """
     if not databases or not _is_valid():
         return []
-    return list(check_email_index(get_pool_registry(), databases))
+    registry = get_pool_registry()
+    return [*check_email_index(registry, databases), *check_service_users(registry, databases)]
 
 
 def _is_valid() -> bool:

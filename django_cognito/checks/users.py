@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core import checks
 from django.utils.module_loading import import_string
 
-from ..conf.default_attributes import get_plain_field_names
+from ..conf.attribute_targets import Relation, find_relations, get_plain_field_names, needs_value
 from ..conf.pool_registry import PoolRegistry
 
 _ADAPTER = "django_cognito.users.UserAdapter"  # of a higher package
@@ -20,16 +20,60 @@ def check_attributes(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     plain = get_plain_field_names(model)
     mapped = {name: claim for alias in registry.by_alias.values() for name, claim in alias.attributes.items()}
     for name in mapped:
-        if name in _NOT_FOR_CLAIMS:
+        relation, _, field_name = name.rpartition(".")
+        if field_name in _NOT_FOR_CLAIMS:
             # Users may write most of their attributes themselves.
             message, hint = f"COGNITO['ATTRIBUTES'] lets a claim decide {name!r}.", "Grant flags with GROUPS."
             yield checks.Error(message, hint=hint, id="django_cognito.E009")
+        elif relation:
+            yield from _check_dotted_name(name, find_relations(model).get(relation))
         elif name not in plain:
             message = f"COGNITO['ATTRIBUTES'] names {name!r}, which is no plain field of {model._meta.label}."
             existing = {field: claim for field, claim in mapped.items() if field in plain}
             fields = ", ".join(sorted(plain - {*_NOT_FOR_CLAIMS, "last_login"}))
             hint = f"Write 'ATTRIBUTES': {existing}, or map other fields: {fields}."
             yield checks.Error(message, hint=hint, id="django_cognito.E009")
+
+
+def _check_dotted_name(name: str, relation: Relation | None) -> Iterator[checks.CheckMessage]:
+    """Check a key of ATTRIBUTES such as "profile.department"."""
+    model: Any = get_user_model()
+    # A claim must not set the fields of another user.
+    others = {
+        key: item
+        for key, item in find_relations(model).items()
+        if not (issubclass(item.model, model) or issubclass(model, item.model))
+    }
+    if relation is None or relation.name not in others:
+        problem = f"{name.rpartition('.')[0]!r} is no one-to-one relation of {model._meta.label} to another model"
+        hint = f"Use one of {', '.join(map(repr, sorted(others)))}." if others else "Add a OneToOneField to a model."
+    elif (field := name.rpartition(".")[2]) not in (plain := get_plain_field_names(relation.model)):
+        problem = f"{field!r} is no plain field of {relation.model._meta.label}"
+        hint = f"Map other fields: {', '.join(sorted(plain))}."
+    else:
+        return
+    yield checks.Error(f"COGNITO['ATTRIBUTES'] names {name!r}: {problem}.", hint=hint, id="django_cognito.E009")
+
+
+def check_related_models(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that the rows can be inserted that dotted keys of ATTRIBUTES name, such as "profile.department"."""
+    relations = find_relations(get_user_model())
+    for alias in registry.by_alias.values():
+        for name in sorted({key.rpartition(".")[0] for key in alias.attributes} & relations.keys()):
+            fields = [field for field in relations[name].model._meta.concrete_fields if needs_value(field)]
+            missing = [
+                field.name
+                for field in fields
+                if field is not relations[name].field and f"{name}.{field.name}" not in alias.attributes
+            ]
+            if missing:
+                label = relations[name].model._meta.label
+                message = (
+                    f"{label} requires {', '.join(map(repr, missing))}, and nothing sets a value for new rows, which"
+                    f" COGNITO['ATTRIBUTES'] creates for {name!r} (alias {alias.alias!r})."
+                )
+                hint = f"Map a claim to '{name}.{missing[0]}' in ATTRIBUTES, give the field a default, or allow null."
+                yield checks.Error(message, hint=hint, id="django_cognito.E051")
 
 
 def check_granted_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
@@ -54,7 +98,7 @@ def check_required_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessag
     for alias in registry.by_alias.values():
         if not alias.create_users or alias.user_adapter:
             continue
-        missing = [field.name for field in model._meta.concrete_fields if _needs_value(field)]
+        missing = [field.name for field in model._meta.concrete_fields if needs_value(field)]
         if names := [name for name in missing if name not in filled and name not in alias.attributes]:
             message = (
                 f"{model._meta.label} requires {', '.join(map(repr, names))}, and nothing sets a value for new users:"
@@ -66,16 +110,6 @@ def check_required_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessag
             )
             yield checks.Warning(message, hint=hint, id="django_cognito.W125")
             return
-
-
-def _needs_value(field: Any) -> bool:
-    """Return whether a row cannot be inserted without a value, or a second one not: a unique empty string."""
-    has_value = field.has_default() or field.has_db_default() or field.null or getattr(field, "generated", False)
-    is_automatic = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
-    is_key = field.primary_key and (field.get_internal_type().endswith("AutoField") or field.remote_field is not None)
-    if has_value or is_automatic or is_key:
-        return False
-    return field.get_default() is None or field.unique
 
 
 def check_adapters(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:

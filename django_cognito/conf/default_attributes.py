@@ -1,10 +1,9 @@
 """The default of ATTRIBUTES: the fields of it that the user model has. No I/O."""
 
-from typing import Any
-
 from django.apps import apps
 from django.contrib.auth import get_user_model
 
+from .attribute_targets import get_plain_field_names
 from .schema import DEFAULT_ATTRIBUTES
 
 
@@ -14,8 +13,3 @@ def get_default_attributes() -> dict[str, str]:
         return dict(DEFAULT_ATTRIBUTES)
     names = get_plain_field_names(get_user_model())
     return {name: claim for name, claim in DEFAULT_ATTRIBUTES.items() if name in names}
-
-
-def get_plain_field_names(model: Any) -> set[str]:
-    """Return the names of the fields that a claim may set: no relations, no primary key."""
-    return {field.name for field in model._meta.concrete_fields if not field.is_relation and not field.primary_key}

@@ -1,5 +1,6 @@
 """The typed settings of all aliases of POOLS, looked up by token, app client or request. Must not read `COGNITO`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,9 @@ class PoolRegistry:
     by_alias: Mapping[str, CognitoSettings]
     first: CognitoSettings = field(init=False)
     user_pools: tuple[UserPool, ...] = field(init=False)  # each once, with the app clients of all its aliases
+    service_usernames: frozenset[str] = field(init=False)  # of SERVICE_USERS of all aliases
     _by_client: Mapping[tuple[str, str], CognitoSettings] = field(init=False)
+    _shared_client_ids: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         aliases = tuple(self.by_alias.values())
@@ -35,8 +38,13 @@ class PoolRegistry:
             has_all = user_pool.client_ids == client_ids
             user_pools.append(user_pool if has_all else replace(user_pool, client_ids=client_ids))
         object.__setattr__(self, "first", aliases[0])
+        usernames = frozenset(name for settings in aliases for name in settings.service_users.values())
+        object.__setattr__(self, "service_usernames", usernames)
         object.__setattr__(self, "_by_client", by_client)
         object.__setattr__(self, "user_pools", tuple(user_pools))
+        counts = Counter(client_id for user_pool in user_pools for client_id in {*user_pool.client_ids})
+        shared = frozenset(client_id for client_id, count in counts.items() if count > 1)
+        object.__setattr__(self, "_shared_client_ids", shared)
         for same_pool in pools if len(pools) > 1 else ():
             for settings in same_pool:
                 # The first alias for all aliases of a pool: its users do not depend on the app client.
@@ -68,6 +76,10 @@ class PoolRegistry:
     def for_client(self, user_pool_id: str, client_id: str) -> CognitoSettings | None:
         """Return the settings of the alias that accepts exactly this app client of this pool; None if there is none."""
         return self._by_client.get((user_pool_id, client_id))
+
+    def is_client_id_shared(self, client_id: str) -> bool:
+        """Return whether several user pools accept an app client with this id. AWS issues each id once."""
+        return client_id in self._shared_client_ids
 
     def for_login(self, user_pool_id: str, client_id: str) -> CognitoSettings:
         """Return the settings of the alias that a stored login belongs to.

@@ -28,6 +28,7 @@ from .validators import (
     is_permission_list,
     is_secret,
     is_secret_arn_or_empty,
+    is_tenant_source,
     is_text,
     is_text_list,
     is_text_or_empty,
@@ -40,6 +41,7 @@ from .validators import (
 
 COGNITO_GROUPS = "cognito:groups"
 DEFAULT_ATTRIBUTES = {"email": "email", "first_name": "given_name", "last_name": "family_name"}
+DEFAULT_API_PROFILE_SECONDS = 3_600
 # Who may set a key: the site for all pools ("site"); also an alias of POOLS, for its user pool ("pool") or for its app
 # client ("client"). Aliases that share a user pool must agree on the keys of the pool.
 Scope = Literal["site", "pool", "client"]
@@ -63,6 +65,22 @@ GRANT_VALIDATORS: Mapping[str, Validator] = {
     "staff": BOOLEAN,
     "superuser": BOOLEAN,
 }
+# The keys of an entry of TENANT_GROUPS: the other grants are stored on the user, who has one row for all tenants.
+TENANT_GRANT_VALIDATORS: Mapping[str, Validator] = {"permissions": PERMISSION_LIST}
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSource:
+    """What states the tenants of a user: exactly one of `claim`, `group_prefix` and `function`.
+
+    `function` takes a verified token and returns a tenant or None. `selector` takes the request and the names of the
+    user's tenants, and returns one of them or None.
+    """
+
+    claim: str = ""
+    group_prefix: str = ""  # ends with the separator of the names of groups
+    function: Callable[[Any], Any] | str = ""
+    selector: Callable[[Any, tuple[str, ...]], Any] | str = ""
 
 
 # A source of ATTRIBUTES: the name of a claim, a dotted path, or a function of the claims.
@@ -368,13 +386,23 @@ class CognitoSettings:
             ),
             "a dict from Django's field names to claim names, dotted paths or functions",
         ),
-        "user field <- claim, [dotted path or function](custom-users.md#claims-and-fields). A claim that a token does"
-        " not contain leaves the field as it is. An access token has few claims; the ID token of a login has the"
-        " profile. An unverified `email` or `phone_number` never replaces a"
-        " [verified one](signing-in.md#verified-addresses)",
+        "user field <- claim, [dotted path or function](custom-users.md#claims-and-fields). A key such as"
+        ' `"profile.department"` is the field of a [profile model](custom-users.md#fields-of-a-profile-model). An'
+        " attribute that was removed in Cognito [clears the field](custom-users.md#attributes-that-are-removed). An"
+        " access token has few claims; the ID token of a login has the profile. An unverified `email` or `phone_number`"
+        " never replaces a [verified one](linking.md#verified-addresses)",
         scope="pool",
         shown_default='`{"email": "email", "first_name": "given_name", "last_name": "family_name"}`, without the fields'
         " that the user model does not have",
+    )
+    keep_missing_attributes: tuple[str, ...] = _setting(
+        (),
+        TEXT_LIST,
+        "keys of `ATTRIBUTES` whose field keeps its value if the attribute is missing in Cognito, for example"
+        ' `["first_name", "last_name"]` for [users of Apple](custom-users.md#attributes-that-are-removed), which sends'
+        " names once only",
+        scope="pool",
+        convert=_text_tuple,
     )
     profile_source: str = _setting(
         "id_token",
@@ -382,12 +410,31 @@ class CognitoSettings:
         'the source of `ATTRIBUTES`: tokens, usually ID tokens, or `"userinfo"`: at a login, Cognito\'s userInfo only,'
         " which has attributes that are in no token. Its `sub` is compared with that of the tokens",
     )
+    api_profile_source: str | None = _setting(
+        None,
+        Validator(lambda value: value in (None, "get_user", "directory"), "None, 'get_user' or 'directory'"),
+        "the source of `ATTRIBUTES` for [API requests](custom-users.md#users-whose-first-request-is-an-api-request)"
+        ' whose access token has none of them: `"get_user"` (Cognito\'s GetUser with that token, which needs the scope'
+        ' `aws.cognito.signin.user.admin`) or `"directory"` (AdminGetUser with the credentials of the site, extra'
+        " `aws`). Requested for a new user, and then at most once in `API_PROFILE_SECONDS`. Without an answer a new"
+        " user is created without attributes; with `LINK_BY_VERIFIED_EMAIL` the response is 503. With"
+        " `ATOMIC_REQUESTS`, DRF requests them inside the transaction of the view: use `non_atomic_requests` for views"
+        " that must not keep it open. `None`: tokens only",
+        scope="pool",
+    )
+    api_profile_seconds: float = _setting(
+        DEFAULT_API_PROFILE_SECONDS,
+        number_between(60, 2_592_000),
+        "how old the attributes of a user may be before `API_PROFILE_SOURCE` is requested again; 60 to 2592000",
+        scope="pool",
+    )
     link_by_verified_email: bool = _setting(
         False,
         BOOLEAN,
         "whether a new user of the pool is linked to the one existing account with the same email: only if Cognito"
         " verified it, and never to a staff account or to one that has or had a link. The local password of the"
-        " account becomes unusable, which ends its other sessions",
+        " account becomes unusable, which ends its other sessions. With `API_PROFILE_SOURCE`, a new user is created or"
+        " linked only after Cognito's answer",
         scope="pool",
     )
     linking_keeps_password: bool = _setting(
@@ -441,6 +488,29 @@ class CognitoSettings:
         "whether the [last active superuser](groups.md#the-last-superuser) keeps `is_superuser` and `is_staff` when the"
         " Cognito group that granted them is removed",
     )
+    tenant: TenantSource | None = _setting(
+        None,
+        Validator(
+            is_tenant_source,
+            "None, or a dict with one of 'claim', 'group_prefix' (it ends with '/' or ':') and 'function', and perhaps"
+            " 'selector'; functions may be dotted paths",
+        ),
+        "the source of a user's [tenants](organisations.md): one of `claim`, `group_prefix` and `function` (of the"
+        ' verified token), for example `{"claim": "custom:tenant_id"}` or `{"group_prefix": "org/"}`. With `selector`,'
+        " a function of the request and the user's tenants returns the one that counts; otherwise the only one does. A"
+        " claim that users may write is not accepted (checks `E019`, `W138`)",
+        scope="pool",
+        convert=lambda value: value if value is None else TenantSource(**value),
+    )
+    tenant_groups: Mapping[str, GroupGrant] = _setting(
+        {},
+        Validator(lambda value: isinstance(value, Mapping), "a dict from names of groups to their permissions"),
+        "group -> what it grants in the [tenant](organisations.md) of the request:"
+        ' `{"permissions": ["app.codename"]}`. With the `group_prefix` `org/`, the entry `editors` is for the Cognito'
+        " group `org/acme/editors` in the tenant `acme`; otherwise it is for the Cognito group `editors`",
+        scope="pool",
+        convert=_group_grants,
+    )
     scopes_to_permissions: Mapping[str, frozenset[str]] = _setting(
         {},
         Validator(
@@ -451,6 +521,17 @@ class CognitoSettings:
         " grant none",
         scope="pool",
         convert=lambda value: {scope: frozenset(permissions) for scope, permissions in value.items()},
+    )
+    service_users: Mapping[str, str] = _setting(
+        {},
+        Validator(
+            lambda value: isinstance(value, Mapping) and all(is_text(item) for pair in value.items() for item in pair),
+            "a dict from app client ids to usernames such as {'2machine3456789': 'importer'}",
+        ),
+        "machine-to-machine client -> the username of its [service user](machines.md#service-users), an existing user"
+        ' of this site: `{"2machine3456789": "importer"}`. Tokens of a client whose user cannot be used are rejected'
+        " (`service_user_rejected`). With several user pools, set it in `POOLS`",
+        scope="pool",
     )
 
     scopes: tuple[str, ...] = _setting(
@@ -506,6 +587,13 @@ class CognitoSettings:
         number_between_or_none(60, 315_360_000),
         "a login ends this long after its sign-in, however much it is used; at least 60. `None`: no limit",
     )
+    remember_me_seconds: int | None = _setting(
+        None,
+        number_between_or_none(60, 315_360_000),
+        "if set, a session ends with the browser, unless the user chose to be [remembered](own-sign-ins.md#remember-me)"
+        ": then it ends this long after the sign-in, and at the latest after `SESSION_MAX_SECONDS`. `None`: Django's"
+        " settings decide",
+    )
     client_ip: str | int | Callable[[Any], Any] = _setting(
         "REMOTE_ADDR",
         Validator(
@@ -545,6 +633,12 @@ class CognitoSettings:
         False,
         BOOLEAN,
         "whether a page may check for a [session at Cognito](signing-in.md#silent-sign-in) without user interaction",
+    )
+    resubmit_forms: bool = _setting(
+        True,
+        BOOLEAN,
+        "whether the response to a form that requires a sign-in first is a page that [sends it again](forms.md) after"
+        " the sign-in. With `False` it is the redirect to the sign-in, and the fields are lost",
     )
     admin_local_password: bool = _setting(
         False,
@@ -601,6 +695,34 @@ class CognitoSettings:
         "hosts, besides loopback ones, at which the URLs of a pool may be plain http, for example the local Cognito in"
         " [Docker Compose](docker-and-ci.md#a-host-name-of-a-container). They count with `DEBUG` only (check `W126`)",
         convert=lambda value: tuple(host.lower() for host in value),
+    )
+
+    # `django_cognito.datasets`
+    datasets_max_count: int = _setting(
+        20, number_between(1, 100_000, "datasets"), "maximum number of [datasets](datasets.md) of a user"
+    )
+    datasets_max_records: int = _setting(
+        1_024,
+        number_between(1, 10_000, "records"),
+        "maximum number of records of a dataset, without deletions, and of a request",
+    )
+    datasets_max_bytes: int = _setting(
+        1_048_576,
+        number_between(1_024, 1_073_741_824, "bytes"),
+        "maximum size of a dataset: its keys and its values as JSON in UTF-8. A request has at most twice as many"
+        " bytes",
+    )
+    datasets_max_value_bytes: int = _setting(
+        102_400, number_between(1, 1_073_741_824, "bytes"), "maximum size of one value as JSON in UTF-8"
+    )
+    datasets_max_writes: int = _setting(
+        60, number_between(1, 1_000_000, "requests"), "maximum number of requests of a user per minute that write"
+    )
+    datasets_deletions_seconds: int = _setting(
+        2_592_000,
+        number_between(86_400, 315_360_000),
+        "how long a deletion is kept for devices that are offline; at least a day. A device that was offline for longer"
+        " reads the whole dataset again",
     )
 
     alias: str = "default"  # of POOLS

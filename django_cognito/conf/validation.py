@@ -7,12 +7,17 @@ from typing import Any
 from ..core.user_pool import InsecureUrlError, pools_by_issuer
 from .pool_registry import build_registry, group_by_user_pool
 from .pool_urls import Problem, check_pool_urls
-from .schema import DECLARATIONS, GRANT_VALIDATORS, CognitoSettings, keys_with_scope
+from .schema import DECLARATIONS, GRANT_VALIDATORS, TENANT_GRANT_VALIDATORS, CognitoSettings, keys_with_scope
+from .tenant_sources import check_tenant_source
 from .validators import is_text
 
 # A Django group's name has at most 150 characters: alias, ":", and a Cognito group's name of at most 128.
 _UNSET_HINT = "If it comes from an environment variable: the variable is not set, or empty."
 _HTTP_HINT = "In development, with DEBUG only, COGNITO['INSECURE_HOSTS'] lists further hosts for plain http."
+_USER_ROW_HINT = (
+    "Flags and Django groups are stored on the user, and would count in every tenant. List permissions here; grant the"
+    " rest by GROUPS to a group of no tenant."
+)
 _MAX_MIRRORING_ALIAS_CHARS = 150 - 1 - 128
 
 
@@ -25,7 +30,7 @@ def find_problems(value: Any, *, debug: bool = False) -> list[Problem]:
         return [
             Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")
         ]
-    problems = [*_check_keys(value, DECLARATIONS), *_check_values(value), *check_grants(value.get("GROUPS"))]
+    problems = [*_check_keys(value, DECLARATIONS), *_check_values(value), *_check_all_grants(value)]
     if "POOLS" not in value:
         problems += _check_required(value)
     pools = value.get("POOLS")
@@ -36,7 +41,7 @@ def find_problems(value: Any, *, debug: bool = False) -> list[Problem]:
             continue
         problems += _check_keys(keys, keys_with_scope("pool", "client"), path)
         problems += _check_values(keys, path)
-        problems += check_grants(keys.get("GROUPS"), path)
+        problems += _check_all_grants(keys, path)
         problems += _check_required({**value, **keys}, path)
     return problems or list(_check_combinations(value, debug))
 
@@ -61,17 +66,27 @@ def _check_values(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[P
             yield Problem("django_cognito.E004", f"{path}[{key!r}] must be {declaration.validator.expected}.", hint)
 
 
-def check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
-    """Yield the problems of a value of GROUPS; `parent` names the setting or file that contains it."""
+def _check_all_grants(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[Problem]:
+    yield from check_grants(value.get("GROUPS"), path)
+    yield from check_grants(value.get("TENANT_GROUPS"), path, "TENANT_GROUPS")
+
+
+def check_grants(groups: Any, parent: str = "COGNITO", setting: str = "GROUPS") -> Iterator[Problem]:
+    """Yield the problems of a value of GROUPS or TENANT_GROUPS; `parent` names the setting or file that contains it."""
+    validators = TENANT_GRANT_VALIDATORS if setting == "TENANT_GROUPS" else GRANT_VALIDATORS
     for name, grant in groups.items() if isinstance(groups, Mapping) else ():
-        path = f"{parent}['GROUPS'][{name!r}]"
+        path = f"{parent}[{setting!r}][{name!r}]"
         if not is_text(name) or not isinstance(grant, Mapping):
             yield Problem("django_cognito.E005", f"{path} must be a dict of what the group grants.", "")
             continue
         for key, item in grant.items():
-            validator = GRANT_VALIDATORS.get(key)
-            if validator is None:
-                hint = _suggest(key, GRANT_VALIDATORS)
+            validator = validators.get(key)
+            if validator is None and key in GRANT_VALIDATORS:
+                yield Problem(
+                    "django_cognito.E018", f"{path} grants {key!r}, which no tenant can grant.", _USER_ROW_HINT
+                )
+            elif validator is None:
+                hint = _suggest(key, validators)
                 yield Problem("django_cognito.E005", f"{path} has the unknown key {key!r}.", hint)
             elif not validator.is_valid(item):
                 yield Problem("django_cognito.E005", f"{path}[{key!r}] must be {validator.expected}.", "")
@@ -109,6 +124,10 @@ def _check_combinations(value: Mapping[Any, Any], debug: bool) -> Iterator[Probl
         if settings.client_secret_arn and settings.is_client_secret_set:
             message = f"COGNITO has both CLIENT_SECRET and CLIENT_SECRET_ARN (alias {settings.alias!r})."
             yield Problem("django_cognito.E041", message, "Remove CLIENT_SECRET: the secret is read from the ARN.")
+        yield from check_tenant_source(settings)
+    if value.get("SERVICE_USERS") and len(registry.user_pools) > 1:
+        message = "COGNITO['SERVICE_USERS'] counts for all user pools, and an app client belongs to one."
+        yield Problem("django_cognito.E017", message, "Set SERVICE_USERS in POOLS, in the pool of each app client.")
     yield from _check_docs_client(registry.first)
 
 

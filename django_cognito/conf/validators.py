@@ -92,6 +92,21 @@ def is_idp_initiated(value: Any) -> bool:
     )
 
 
+def is_tenant_source(value: Any) -> bool:
+    """Return whether `value` is None, or a dict with one source of tenants and perhaps a `selector`.
+
+    The last character of `group_prefix` separates the names after it: a tenant's name must not contain it.
+    """
+    if not isinstance(value, Mapping):
+        return value is None
+    sources = value.keys() - {"selector"}
+    prefix = value.get("group_prefix", "/")
+    functions = [value[key] for key in ("function", "selector") if key in value]
+    is_valid = is_text(value.get("claim", "-")) and is_text(prefix) and prefix[-1] in "/:"
+    has_one_source = len(sources) == 1 and sources <= {"claim", "group_prefix", "function"}
+    return has_one_source and is_valid and all(callable(item) or is_text(item) for item in functions)
+
+
 def is_client_ip(value: Any) -> bool:
     """Return whether `value` is "REMOTE_ADDR", a number of proxies from 1 to 10, a function or a dotted path."""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Django Ninja: authentication by bearer token or by session, with required groups, scopes, sign-ins and MFA.
+"""Django Ninja: authentication by bearer token or by session, with required groups, scopes, sign-ins and live checks.
 
 Must not verify tokens itself: see `users.authentication`. A request is authenticated by its bearer token or by its
 session, never by both: `CognitoSession` does not read the session of a request with a bearer token.
@@ -30,18 +30,14 @@ from ..sessions.step_up import (
     require_recent_sign_in,
 )
 from ..users.authentication import aauthenticate, authenticate
-from ..users.provisioning import Token
+from ..users.live_check import LiveCheckArguments, LiveRequirement, require_live_check
+from ..users.writing.provisioning import Token
 from ..web import step_up
 from ..web.bearer import HeaderToken, find_token, read_tokens
+from ..web.live_check import afind_refusal, find_refusal
 from ..web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from ..web.request import RequestCognito
-from ..web.responses import (
-    ErrorResponse,
-    error_response_for,
-    forbidden_response,
-    json_response,
-    not_authenticated,
-)
+from ..web.responses import ErrorResponse, error_response_for, forbidden_response, json_response, not_authenticated
 
 logger = logging.getLogger(__name__)
 
@@ -84,20 +80,22 @@ def add_error_handlers(api: NinjaAPI) -> None:
 
 
 class SignInArguments(TypedDict, total=False):
-    """The arguments of both classes about the sign-in; see CognitoBearer."""
+    """The arguments of both classes about the sign-in and the live check; see CognitoBearer."""
 
     recent_sign_in_seconds: int | None
     requires_mfa: bool
     acr_values: Sequence[str]
+    live_check: LiveCheckArguments
 
 
 @dataclass(frozen=True, slots=True)
 class _RequiredRights:
-    """What an operation requires: one of `groups`, all of `scopes`, and a sign-in that fulfils `sign_in`."""
+    """What an operation requires: one of `groups`, all of `scopes`, a sign-in that fulfils `sign_in`, and `live`."""
 
     groups: tuple[str, ...]
     scopes: tuple[str, ...] = ()
     sign_in: SignInRequirement = NO_REQUIREMENT
+    live: LiveRequirement | None = None
 
     def check(self, request: HttpRequest, rights: Rights) -> None:
         """Raise CognitoHttpError (401, 403) if one is missing, CognitoUnavailableError if it cannot be determined."""
@@ -108,6 +106,16 @@ class _RequiredRights:
         if self.sign_in.params and (problem := step_up.find_problem(request, self.sign_in)):
             raise CognitoHttpError(step_up.get_refusal(self.sign_in, problem))
 
+    def check_live(self, request: HttpRequest) -> None:
+        """Raise as `check` does, by the answer of Cognito."""
+        if self.live is not None and (refusal := find_refusal(request, self.live)) is not None:
+            raise CognitoHttpError(refusal)
+
+    async def acheck_live(self, request: HttpRequest) -> None:
+        """Async version of `check_live`."""
+        if self.live is not None and (refusal := await afind_refusal(request, self.live)) is not None:
+            raise CognitoHttpError(refusal)
+
 
 class CognitoBearer(AuthBase):
     """Authentication by a token in a header of TOKEN_SOURCES; `request.auth` is the token.
@@ -117,6 +125,7 @@ class CognitoBearer(AuthBase):
 
     `recent_sign_in_seconds`: the user signed in at Cognito in the last seconds. `requires_mfa`: with a second factor;
     `acr_values` are the levels, as for `mfa_required`. Otherwise 401 with a challenge (RFC 9470).
+    `live_check={"by": "get_user"}`: Cognito accepts the user now; the keys are those of `live_check_required`.
     """
 
     # Not Ninja's HttpBearer: with DEBUG it writes a header that it cannot read to the log.
@@ -130,7 +139,7 @@ class CognitoBearer(AuthBase):
         self.openapi_security_schema["bearerFormat"] = "JWT"
         self.is_async = True  # Ninja awaits the result in an async operation, and uses it in a sync one
         names = _read_names("groups", groups), _read_names("scopes", scopes)
-        self._required = _RequiredRights(*names, _read_requirement(**sign_in))
+        self._required = _RequiredRights(*names, *_read_requirements(**sign_in))
 
     @clear_frame_locals
     def __call__(self, request: HttpRequest) -> Token | Awaitable[Token | None] | None:
@@ -154,6 +163,7 @@ class CognitoBearer(AuthBase):
                 user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
                 cognito = _set_bearer(request, user, token, raw, raw_id_token)
             self._required.check(request, get_rights(request.user))
+            self._required.check_live(request)
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return cognito.token
@@ -170,6 +180,7 @@ class CognitoBearer(AuthBase):
                 user, token = await aauthenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
                 cognito = _set_bearer(request, user, token, raw, raw_id_token)
             self._required.check(request, await aget_rights(request.user))
+            await self._required.acheck_live(request)
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return cognito.token
@@ -190,7 +201,7 @@ class CognitoSession(AuthBase):
         super().__init__()
         self.openapi_security_schema["name"] = settings.SESSION_COOKIE_NAME
         self.is_async = True
-        self._required = _RequiredRights(_read_names("groups", groups), sign_in=_read_requirement(**sign_in))
+        self._required = _RequiredRights(_read_names("groups", groups), (), *_read_requirements(**sign_in))
 
     def __call__(self, request: HttpRequest) -> Any:
         """Return the session's user, or in an event loop its awaitable; None for an anonymous user.
@@ -214,6 +225,7 @@ class CognitoSession(AuthBase):
                 return None
             _require_csrf_token(request)
             self._required.check(request, get_rights(user))
+            self._required.check_live(request)
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return user
@@ -225,6 +237,7 @@ class CognitoSession(AuthBase):
                 return None
             await sync_to_async(_require_csrf_token)(request)  # CSRF_USE_SESSIONS reads the session
             self._required.check(request, await aget_rights(user))
+            await self._required.acheck_live(request)
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return user
@@ -236,12 +249,16 @@ def _read_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
     return require_names(tuple(names)) if names else ()
 
 
-def _read_requirement(
-    recent_sign_in_seconds: int | None = None, requires_mfa: bool = False, acr_values: Sequence[str] = MFA_ACR_VALUES
-) -> SignInRequirement:
+def _read_requirements(
+    recent_sign_in_seconds: int | None = None,
+    requires_mfa: bool = False,
+    acr_values: Sequence[str] = MFA_ACR_VALUES,
+    live_check: LiveCheckArguments | None = None,
+) -> tuple[SignInRequirement, LiveRequirement | None]:
+    live = None if live_check is None else require_live_check(**live_check)
     if requires_mfa:
-        return require_mfa(acr_values, recent_sign_in_seconds)
-    return NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds)
+        return require_mfa(acr_values, recent_sign_in_seconds), live
+    return NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds), live
 
 
 def _is_in_event_loop() -> bool:

@@ -184,12 +184,12 @@ def _to_group(row: Mapping[str, Any]) -> DirectoryGroup:
 def _aws_error(code: str, status: int = 400) -> CognitoError:
     """Return the error for AWS's code; a transient one is CognitoUnavailableError."""
     if code in _TRANSIENT or status >= 500:
-        return _unavailable(code)
+        return _unavailable(code, is_outage=code not in _THROTTLED)
     return CognitoError(f"AWS refused: {code}", code="directory_refused")
 
 
-def _unavailable(reason: str) -> CognitoUnavailableError:
-    return CognitoUnavailableError(f"the user pool could not be reached: {reason}")
+def _unavailable(reason: str, *, is_outage: bool = True) -> CognitoUnavailableError:
+    return CognitoUnavailableError(f"the user pool could not be reached: {reason}", is_outage=is_outage)
 
 
 def _aws_code(error: BaseException | None) -> str:

@@ -130,7 +130,8 @@ class TokenUseError(ClaimError):
 class RevokedTokenError(TokenError):
     """The user signed out, or the token was revoked, before it expired.
 
-    `reason` is "origin_jti" if its sign-in was revoked, "not_before" if the user signed out everywhere after it.
+    `reason` is "origin_jti" if its sign-in was revoked, or this token alone; "not_before" if the user signed out
+    everywhere after it.
     """
 
     code = "token_revoked"
@@ -163,15 +164,25 @@ class CredentialsError(CognitoError):
 class CognitoUnavailableError(CognitoError):
     """Cognito could not be reached; the same call may succeed after `retry_after` seconds.
 
-    `was_sent` is False if no connection was made: Cognito has not seen the request.
+    `was_sent` is False if no connection was made: Cognito has not seen the request. `is_outage` is False if Cognito
+    answered, and other requests may succeed: a throttle, or an error that concerns this request.
     """
 
     code = "cognito_unavailable"
 
-    def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None, was_sent: bool = True) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: int = 5,
+        code: str | None = None,
+        was_sent: bool = True,
+        is_outage: bool = True,
+    ) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
         self.was_sent = was_sent
+        self.is_outage = is_outage
 
 
 class KeyFetchRequiredError(CognitoUnavailableError):

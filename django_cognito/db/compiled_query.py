@@ -1,4 +1,4 @@
-"""Read one row and create model instances from it, with SQL that is compiled once for each database.
+"""Read rows and create model instances from them, with SQL that is compiled once for each database.
 
 Django takes longer to compile such SQL than PostgreSQL to run it. Must not depend on a model.
 """
@@ -49,6 +49,13 @@ class CompiledQuery:
             cursor.execute(self._sql, parameters)
             row: Sequence[Any] | None = cursor.fetchone()
         return row
+
+    def fetch_rows(self, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """Return all rows as the database returns them. One query."""
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+        return rows
 
     def read_values(self, row: Sequence[Any], number: int) -> list[Any]:
         """Return the values of the part with this number, in the order of its names."""

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 from django.db import DatabaseError, router, transaction
-from django.db.models import F
+from django.db.models import Model
 
 from ..models import CognitoUser
 
@@ -42,11 +42,12 @@ def is_conflict(error: DatabaseError, vendor: str) -> bool:
     return getattr(error.__cause__, "sqlstate", None) in _SQLSTATES
 
 
-def retry_conflicts(write: Callable[[], _T]) -> _T:
+def retry_conflicts(write: Callable[[], _T], model: type[Model] = CognitoUser) -> _T:
     """Call `write`, which opens the transactions that it needs, and return its result; call it again after a conflict.
 
-    At most ten calls, and none begins later than ten seconds after the first one. Inside a transaction of the caller
-    there is no second call: MySQL has rolled that transaction back too, and elsewhere it still has its locks.
+    `write` writes to the database of `model`. At most ten calls, and none begins later than ten seconds after the first
+    one. Inside a transaction of the caller there is no second call: MySQL has rolled that transaction back too, and
+    elsewhere it still has its locks.
 
     Raises the DatabaseError of the last call.
     """
@@ -55,7 +56,7 @@ def retry_conflicts(write: Callable[[], _T]) -> _T:
         try:
             return write()
         except DatabaseError as error:
-            connection = transaction.get_connection(router.db_for_write(CognitoUser))
+            connection = transaction.get_connection(router.db_for_write(model))
             is_inside = connection.in_atomic_block or not connection.get_autocommit()
             if is_inside or not is_conflict(error, connection.vendor) or monotonic() - started > _MAX_SECONDS:
                 raise
@@ -65,18 +66,20 @@ def retry_conflicts(write: Callable[[], _T]) -> _T:
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
-    """Open a transaction in the database that links are written to; a savepoint inside another transaction.
+def write_transaction(model: type[Model] = CognitoUser) -> Iterator[None]:
+    """Open a transaction in the database that `model` is written to; a savepoint inside another transaction.
 
     On SQLite the transaction is a writer from its beginning, as with `transaction_mode` "IMMEDIATE": one that has read
     before it writes is refused at once while another one writes, however long `timeout` is. One statement more there.
     """
-    using = router.db_for_write(CognitoUser)
+    using = router.db_for_write(model)
     connection = transaction.get_connection(using)
     mode = str(connection.settings_dict["OPTIONS"].get("transaction_mode", ""))
     is_reader = connection.vendor == "sqlite" and mode.upper() not in _WRITING_MODES
     is_outermost = not connection.in_atomic_block
     with transaction.atomic(using=using):
         if is_reader and is_outermost:
-            CognitoUser.objects.using(using).filter(pk=-1).update(as_of=F("as_of"))  # no row
+            table, column = map(connection.ops.quote_name, (model._meta.db_table, model._meta.pk.column))
+            with connection.cursor() as cursor:
+                cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 1 = 0")  # noqa: S608 - quoted; no row
         yield

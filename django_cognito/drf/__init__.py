@@ -1,7 +1,15 @@
-"""Django REST framework: authentication by token, permissions by group, scope and sign-in, errors with a code."""
+"""Django REST framework: authentication by token, permissions by group, scope, sign-in and live check, errors."""
 
 from .authentication import CognitoAuthentication
 from .errors import exception_handler
-from .permissions import HasScope, InGroup, RecentSignIn, RequiresMfa
+from .permissions import HasScope, InGroup, LiveCheck, RecentSignIn, RequiresMfa
 
-__all__ = ["CognitoAuthentication", "HasScope", "InGroup", "RecentSignIn", "RequiresMfa", "exception_handler"]
+__all__ = [
+    "CognitoAuthentication",
+    "HasScope",
+    "InGroup",
+    "LiveCheck",
+    "RecentSignIn",
+    "RequiresMfa",
+    "exception_handler",
+]

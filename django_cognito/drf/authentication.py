@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from ..core.errors import CognitoError
 from ..core.tracebacks import clear_frame_locals
 from ..users.authentication import authenticate
-from ..users.provisioning import Token
+from ..users.writing.provisioning import Token
 from ..web.bearer import find_token, get_vary_headers, read_tokens
 from ..web.pool_selection import get_accepted_pool_ids
 from ..web.request import RequestCognito

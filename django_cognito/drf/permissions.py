@@ -1,6 +1,10 @@
-"""Groups, scopes and sign-ins as DRF permissions. The rules are in `authorization.rights` and `sessions.step_up`."""
+"""Groups, scopes, sign-ins and live checks as DRF permissions.
+
+The rules are in `authorization.rights`, `sessions.step_up` and `users.live_check`.
+"""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Self
 
 from rest_framework.permissions import BasePermission, OperationHolderMixin
@@ -9,6 +13,8 @@ from rest_framework.request import Request
 from ..authorization.rights import Rights, get_rights, require_names
 from ..core.errors import CognitoUnavailableError
 from ..sessions.step_up import MFA_ACR_VALUES, SignInRequirement, require_mfa, require_recent_sign_in
+from ..users.live_check import DEFAULT_SECONDS, LiveSource, require_live_check
+from ..web import live_check
 from ..web.responses import ErrorResponse, error_response_for, forbidden_response
 from ..web.step_up import find_problem, get_refusal
 from .errors import CognitoAPIException
@@ -102,6 +108,29 @@ class RequiresMfa(OperationHolderMixin, _StepUpPermission):
         """Return the 401 or 403 response if the rule applies and the sign-in is not sufficient; otherwise None."""
         is_applied = self.when is None or self.when(request)
         return super().find_refusal(request) if is_applied else None
+
+
+class LiveCheck(OperationHolderMixin, _RefusingPermission):
+    """A permission: Cognito accepts the user now. For `permission_classes`, with or without arguments.
+
+    The arguments are those of `live_check_required`. 401, code "user_disabled_in_cognito", "token_revoked" or
+    "login_ended"; 403, code "group_required"; 503 with Retry-After if Cognito does not answer. Write it last in
+    `permission_classes`: it may send a request.
+    """
+
+    def __init__(
+        self, *, by: LiveSource = "get_user", seconds: int = DEFAULT_SECONDS, groups: Sequence[str] | None = None
+    ) -> None:
+        self._live_requirement = require_live_check(by, seconds, groups)
+        self.required_groups = self._live_requirement.groups  # for API schemas
+
+    def __call__(self) -> Self:
+        """Return a new permission with the same arguments: DRF calls each item of `permission_classes`."""
+        return copy(self)
+
+    def find_refusal(self, request: Request) -> ErrorResponse | None:
+        """Return the 401 or 403 response if Cognito does not accept the user; otherwise None."""
+        return live_check.find_refusal(request, self._live_requirement)
 
 
 def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802

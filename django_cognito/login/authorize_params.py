@@ -1,8 +1,9 @@
-"""The optional authorization request parameters: provider, prompt, language. No I/O."""
+"""The optional parameters of the login URL: provider, prompt, language, "remember me". No I/O."""
 
 import re
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.translation import get_language
 
 from ..conf.schema import CognitoSettings
@@ -53,6 +54,16 @@ def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, st
     if len(provider_params) > 1 or (accepted and not any(items <= authorize_params.items() for items in accepted)):
         raise _invalid(provider_params[0])
     return authorize_params
+
+
+def chooses_to_be_remembered(request: HttpRequest) -> bool:
+    """Return whether the user of the login URL chose a session that outlives the browser: `remember=1`.
+
+    Only pages of this site or its subdomains can choose: a link of another site is no choice of the user. Browsers
+    that do not send Sec-Fetch-Site, and sites without HTTPS, have sessions that end with the browser.
+    """
+    is_own_page = request.headers.get("Sec-Fetch-Site") in ("same-origin", "same-site")
+    return is_own_page and request.GET.get("remember") == "1"
 
 
 def get_language_params() -> dict[str, str]:

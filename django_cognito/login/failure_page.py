@@ -30,11 +30,12 @@ class Restart:
     next_url: str = ""
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     links_to: str = ""
+    is_remembered: bool = False
 
     @classmethod
     def of(cls, pending: PendingSignIn) -> Self:
         """Return what a new attempt of `pending` repeats."""
-        return cls(pending.page, pending.next_url, pending.authorize_params, pending.links_to)
+        return cls(pending.page, pending.next_url, pending.authorize_params, pending.links_to, pending.is_remembered)
 
     def params_for(self, retry_mode: RetryMode) -> dict[str, str]:
         """Return the authorization request parameters of the next attempt.
@@ -54,7 +55,8 @@ class Restart:
         """Return the URL of the next attempt; empty if a retry cannot succeed."""
         if retry_mode is RetryMode.NONE:
             return ""
-        query = ({"next": self.next_url} if self.next_url else {}) | self.params_for(retry_mode)
+        choice = {"remember": "1"} if self.is_remembered else {}
+        query = ({"next": self.next_url} if self.next_url else {}) | self.params_for(retry_mode) | choice
         return reverse(f"cognito:{self.page}") + (f"?{urlencode(query)}" if query else "")
 
 

@@ -22,6 +22,7 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..sessions.ending.sign_out import retry_due_revocation
+from ..sessions.remember_me import set_session_expiry
 from ..sessions.sign_in import start_login
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
@@ -213,6 +214,7 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
         link(linking_user, token, sign_in.profile)  # the first write of this function
     user, _ = get_or_create_user(token, sign_in.profile, user_info)
     start_login(request, user, token, tokens)
+    set_session_expiry(request.session, is_remembered=pending.is_remembered)
     request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
     retry_due_revocation()  # Cognito has just responded
 

@@ -25,7 +25,7 @@ from ..web import sign_in_cookies
 
 # Never the key of stored tokens: anonymous requests must not encrypt under it.
 _PURPOSE = b"django_cognito.login.state"
-_VERSION = 2
+_VERSION = 3
 _MAX_CHARS = 1_536
 _SECRET_BYTES, _SALT_BYTES = 32, 16
 _DIGITS = string.digits + string.ascii_lowercase
@@ -44,6 +44,7 @@ _FIELDS = (
     "secret_digest",
     "page",
     "is_idp_initiated",
+    "is_remembered",
 )
 
 
@@ -56,6 +57,7 @@ class PendingSignIn:
     the primary key of the user to whom the account is to be linked; `session_digest` identifies the session that
     started the link; both are empty for a plain sign-in. `started_at` is in seconds since 1970. `page` is a page of the
     hosted UI (`flow.PAGES`). `is_idp_initiated` is set if the identity provider, not the user, caused the sign-in.
+    `is_remembered` is set if the user chose a session that outlives the browser.
     """
 
     alias: str
@@ -71,6 +73,7 @@ class PendingSignIn:
     secret_digest: str = field(default="", repr=False)
     page: str = "login"
     is_idp_initiated: bool = False
+    is_remembered: bool = False
 
     @property
     def is_expired(self) -> bool:
@@ -102,6 +105,7 @@ class PendingSignIn:
             authorize_params=self.authorize_params,
             page=self.page,
             is_idp_initiated=self.is_idp_initiated,
+            is_remembered=self.is_remembered,
             attempt=self.attempt + 1,
         )
 

@@ -33,7 +33,7 @@ from ..web.script_responses import let_htmx_redirect, sign_in_required
 from ..web.security_headers import set_security_headers
 from ..web.step_up import find_problem
 from . import confirmation, flow, idp_initiated, step_up
-from .authorize_params import read_authorize_params
+from .authorize_params import chooses_to_be_remembered, read_authorize_params
 from .error_response import log_error_response
 from .failure_page import Restart, render_failure
 from .failures import describe_failure
@@ -245,6 +245,7 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
     if way_back := silent.no_cookie_redirect(request, next_url):
         return set_security_headers(HttpResponseRedirect(way_back))
     authorize_params: dict[str, str] = {}
+    is_remembered = chooses_to_be_remembered(request)
     try:
         settings = get_settings_for_request(request)
         is_forced = links_to or page == step_up.PAGE
@@ -261,14 +262,13 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
             return set_security_headers(HttpResponseRedirect(moved))
         report_plain_http(request, settings)
         require_local_cognito(settings)
-        pending = PendingSignIn(
-            settings.alias, settings.client_id, next_url, authorize_params, links_to=links_to, page=page
-        )
+        values = (settings.alias, settings.client_id, next_url, authorize_params, links_to)
+        pending = PendingSignIn(*values, page=page, is_remembered=is_remembered)
         response = _redirect_to_hosted_ui(request, settings, pending)
     except CognitoError as error:
         page = "login" if error.code in step_up.CODES else page  # the step-up would have the same result
         valid_params = {} if error.code == "invalid_parameter" else authorize_params
-        return _sign_in_failed(request, error, None, Restart(page, next_url, valid_params, links_to))
+        return _sign_in_failed(request, error, None, Restart(page, next_url, valid_params, links_to, is_remembered))
     sign_in_cookies.delete_oldest(request, response)
     return response
 

@@ -15,6 +15,7 @@ from ..authorization.rights import (
     drop_permission_caches,
     get_mapped_permissions,
     get_rights,
+    may_be_granted_in_a_tenant,
     set_rights,
 )
 from ..conf.loading import get_settings
@@ -46,7 +47,11 @@ def get_user_in_outage(
         is_drf = hasattr(getattr(view, "cls", None), "authentication_classes")
         if not is_drf and not getattr(view, "login_required", True):
             _hide_grants(user, grants)
-        elif grants != NOTHING or get_mapped_permissions(get_rights(user)):
+        elif (
+            grants != NOTHING
+            or get_mapped_permissions(rights := get_rights(user))
+            or may_be_granted_in_a_tenant(rights)
+        ):
             raise failure
         elif utc_now() >= login.expires_at + timedelta(seconds=get_settings().session_grace_seconds):
             return AnonymousUser()

@@ -41,7 +41,19 @@ def list_logins(user: Any, current_id: str = "") -> list[OwnLogin]:
     limits, now = AgeLimits.from_settings(), utc_now()
     rows = _logins_of(user).defer("tokens").alias(used_at=Coalesce("last_used_at", "expires_at"))
     page = rows.order_by("-used_at", "-created_at")[:MAX_LISTED]
-    logins = [_describe(row, current_id) for row in page if not is_too_old(row, limits, now)]
+    logins = [
+        OwnLogin(
+            id=row.pk,
+            browser=find_browser(row.user_agent),
+            device=find_device(row.user_agent),
+            ip_address=row.ip_address,
+            signed_in_at=row.created_at,
+            last_used_at=min(get_last_use(row), utc_now()),
+            is_current=str(row.pk) == current_id,
+        )
+        for row in page
+        if not is_too_old(row, limits, now)
+    ]
     return sorted(logins, key=lambda login: not login.is_current)
 
 
@@ -64,15 +76,3 @@ def _end(rows: LoginQuerySet, request: HttpRequest | None) -> int:
 def _logins_of(user: Any) -> LoginQuerySet:
     rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).active()
     return rows.filter(cognito_user__user_id=user.pk)
-
-
-def _describe(row: CognitoLogin, current_id: str) -> OwnLogin:
-    return OwnLogin(
-        id=row.pk,
-        browser=find_browser(row.user_agent),
-        device=find_device(row.user_agent),
-        ip_address=row.ip_address,
-        signed_in_at=row.created_at,
-        last_used_at=min(get_last_use(row), utc_now()),
-        is_current=str(row.pk) == current_id,
-    )

@@ -32,19 +32,19 @@ def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: Tok
     the user signed out everywhere meanwhile; nothing is changed.
     """
     login = retry_conflicts(partial(_insert_login, token, tokens, request))
-    end_login(request.session, request=request)
-    key = request.session.session_key
-    flush_session_of_another_user(request.session, user)
-    request.session[SESSION_KEY] = str(login.id)
-    if (cognito := getattr(request, "cognito", None)) is not None:
-        cognito.set_login(user, token, login)
     try:
+        end_login(request.session, request=request)
+        key = request.session.session_key
+        flush_session_of_another_user(request.session, user)
+        request.session[SESSION_KEY] = str(login.id)
+        if (cognito := getattr(request, "cognito", None)) is not None:
+            cognito.set_login(user, token, login)
         auth.login(request, user, backend=_BACKEND)
-    except Exception:  # raised by a receiver: no session will refer to the login
+        if request.session.session_key == key:
+            request.session.cycle_key()  # Django keeps the key of a user who signs in again
+    except Exception:  # of TENANT, a receiver or the session store: no session will refer to the login
         revoke_refresh_tokens(login)
         raise
-    if request.session.session_key == key:
-        request.session.cycle_key()  # Django keeps the key of a user who signs in again
     send_signed_in(user, login.cognito_user, request, router.db_for_write(CognitoLogin))
     return login
 

@@ -1,7 +1,8 @@
 """Let one run at a time synchronize a pool, by a row that a killed run releases after a minute."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +10,8 @@ from django.db import router
 from django.db.models import Q, QuerySet
 
 from ..core.clock import utc_now
+from ..db.share_locks import lock_shared
+from ..db.transactions import retry_conflicts
 from ..models import CognitoSync
 from .errors import SyncError
 
@@ -32,7 +35,8 @@ class SyncLock:
         now = utc_now()
         is_free = Q(held_until=None) | Q(held_until__lt=now)
         lease = {"run_id": self._run_id, "held_until": now + timedelta(seconds=HOLD_SECONDS), "started_at": now}
-        if not self._rows.filter(is_free, user_pool_id=self._user_pool_id).update(**lease):
+        free = self._rows.filter(is_free, user_pool_id=self._user_pool_id)
+        if not retry_conflicts(partial(free.update, **lease), CognitoSync):
             raise SyncError(
                 f"another run synchronizes {self._user_pool_id}; if it was killed, it releases the pool after"
                 f" {HOLD_SECONDS} seconds",
@@ -44,16 +48,31 @@ class SyncLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         completed = {} if error else {"completed_at": utc_now()}
-        self._own_rows.update(run_id=None, held_until=None, **completed)
+        retry_conflicts(partial(self._own_rows.update, run_id=None, held_until=None, **completed), CognitoSync)
 
     def renew(self) -> None:
         """Hold the pool for another minute. Raises SyncError (code "sync_lost") if another run took it over."""
         now = utc_now()
         if now < self._renewed_at + timedelta(seconds=_RENEW_SECONDS):
             return
-        if not self._own_rows.update(held_until=now + timedelta(seconds=HOLD_SECONDS)):
-            raise SyncError(f"another run took over {self._user_pool_id}", code="sync_lost")
+        self._update(held_until=now + timedelta(seconds=HOLD_SECONDS))
         self._renewed_at = now
+
+    def store_confirmation(self, moment: datetime) -> None:
+        """Store the moment of what a complete run has read. Raises SyncError as `renew` does."""
+        self._update(confirmed_at=moment)
+
+    def hold(self) -> None:
+        """Hold the pool until the end of the current transaction. Raises SyncError as `renew` does."""
+        if not lock_shared(self._own_rows):
+            raise self._create_error()
+
+    def _update(self, **values: datetime) -> None:
+        if not retry_conflicts(partial(self._own_rows.update, **values), CognitoSync):
+            raise self._create_error()
+
+    def _create_error(self) -> SyncError:
+        return SyncError(f"another run took over {self._user_pool_id}", code="sync_lost")
 
     @property
     def _rows(self) -> QuerySet[CognitoSync]:

@@ -8,9 +8,9 @@ from ..core.clock import utc_now
 from ..core.errors import TokenError
 from ..factories import get_directory
 from ..users.account_status import record_account
-from ..users.claim_sources import claims_from_directory
-from ..users.link_writes import links_for_write
-from ..users.provisioning import get_or_create_link
+from ..users.attributes.claim_sources import claims_from_directory
+from ..users.writing.link_writes import links_for_write
+from ..users.writing.provisioning import get_or_create_link
 
 
 def bring_in(username: str, alias: str | None = None) -> Any:

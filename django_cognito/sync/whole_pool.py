@@ -4,23 +4,24 @@ Cognito lists users without an order, a filter by time or their groups, and a li
 run reads all, and what it would take away is confirmed with the user pool first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Event
 from typing import Any
 
+from ..authorization.tenants import is_tenant_group
 from ..conf.loading import get_pool_registry
 from ..conf.schema import COGNITO_GROUPS, CognitoSettings
 from ..core.clock import utc_now
-from ..core.directory import is_not_found
+from ..core.directory import DirectoryUser, is_not_found
 from ..core.errors import CognitoError
 from ..factories import create_directory
 from ..users.account_status import record_account
-from ..users.bulk_provisioning import count_changes, update_users
-from ..users.claim_sources import DirectoryGroups, claims_from_directory
-from ..users.link_writes import links_for_write
+from ..users.writing.bulk_provisioning import count_changes, update_users
+from ..users.writing.link_writes import links_for_write
+from .confirmation import Confirmation
 from .errors import SyncError
 from .listing import Listing
 from .lock import SyncLock
@@ -116,6 +117,7 @@ class _Run:
         self._max_changes = max_changes
         self._started_at = utc_now()
         self._unread_groups: frozenset[str] = frozenset()
+        self._with_groups = False
         reader.while_waiting = self._continue
 
     def estimate(self) -> None:
@@ -137,7 +139,10 @@ class _Run:
         names = [
             name
             for name in existing
-            if name in settings.groups or (settings.mirror_groups and not name.startswith(provider_groups))
+            if name in settings.groups
+            or name in settings.tenant_groups
+            or is_tenant_group(name, settings)
+            or (settings.mirror_groups and not name.startswith(provider_groups))
         ]
         self._unread_groups = frozenset(existing).difference(names)
         for name in names:
@@ -163,36 +168,49 @@ class _Run:
     def write_users(self, *, with_groups: bool, create: bool, remember: bool) -> None:
         """Write the users page by page. Their groups count as of a minute before the run, see _LISTING_AGE."""
         self.report.phase = "users"
+        self._with_groups = with_groups
+        self._confirmation = Confirmation(self._settings, self._started_at - _LISTING_AGE, self._unread_groups)
         for page in self._listen(self._reader.read_pages(self._directory.user_page)):
-            subs = [user.sub for user in page.users]
-            members = self._listing.get_groups(subs)
-            claims = []
-            for user in page.users:
-                groups = DirectoryGroups(members[user.sub], self._started_at - _LISTING_AGE, self._unread_groups)
-                moment = page.moment - _LISTING_AGE
-                claims.append(claims_from_directory(user, groups if with_groups else None, moment, self._settings))
+            if page.is_first:  # a listing that begins again lists the same users
+                self.report.users = 0
+                self.report.changed *= not self._is_dry_run
             if remember:
-                self._listing.add_users(subs)
-            if self._is_dry_run or self._max_changes is not None:
-                changed = count_changes(claims, create=create)
-                if self._max_changes is not None and self.report.changed + changed > self._max_changes:
-                    raise SyncError(f"more than {self._max_changes} users would change", code="sync_stopped")
-            if not self._is_dry_run:
-                result = update_users(claims, create=create)
-                changed = result.changed
-                # A listing may be old: ask for the users whose status differs from what is stored.
-                enabled = {user.sub for user in page.users if user.enabled}
-                differing = [*(result.enabled - enabled), *(result.disabled & enabled)]
-                links = links_for_write().filter(user_pool_id=self._settings.user_pool_id, sub__in=differing)
-                for link in links if differing else ():
-                    record_account(link, self._reader.send(partial(self._directory.user, link.username)))
-                    self.report.disabled += 1
-                # The claims of users whom MIRROR_ENABLED had deactivated were not written.
-                enabled_again = [claim for claim in claims if claim.sub in result.disabled & enabled]
-                if enabled_again:
-                    update_users(enabled_again)
-            self.report.changed += changed
-            self.report.users += len(subs)
+                self._listing.add_users([user.sub for user in page.users])
+            self._write_page(page.users, page.moment, create=create)
+            self.report.users += len(page.users)
+        # A token that is older than the run may have changed a user whose entry was unchanged.
+        for link in self._confirmation.publish(self._lock) if not self._is_dry_run else ():
+            self._continue()
+            account = self._reader.send(partial(self._directory.user, link.username))
+            if account is not None and account.sub == link.sub:
+                self._write_page([account], utc_now(), create=False)
+
+    def _write_page(self, users: Sequence[DirectoryUser], moment: datetime, *, create: bool) -> None:
+        """Write what has changed of users who were read at `moment`, or count it."""
+        groups = self._listing.get_groups([user.sub for user in users]) if self._with_groups else None
+        claims, unchanged = self._confirmation.select_changed(users, groups, moment - _LISTING_AGE)
+        if self._is_dry_run or self._max_changes is not None:
+            changed = count_changes(claims, create=create)
+            if self._max_changes is not None and self.report.changed + changed > self._max_changes:
+                raise SyncError(f"more than {self._max_changes} users would change", code="sync_stopped")
+        if not self._is_dry_run:
+            result = update_users(claims, create=create, begin=self._lock.hold)
+            changed = result.changed
+            self._confirmation.add_written(result.listed)
+            differing = self._record_status(users, {**result.is_enabled, **unchanged})
+            # The claims of users whom MIRROR_ENABLED had deactivated were not written.
+            again = [claim for claim in claims if claim.sub in differing and not result.is_enabled[claim.sub]]
+            self._confirmation.add_written(update_users(again, begin=self._lock.hold).listed)
+        self.report.changed += changed
+
+    def _record_status(self, users: Sequence[DirectoryUser], stored: Mapping[str, bool]) -> Collection[str]:
+        """Ask for the users whose status differs from the stored one: a listing may be old. Return their `sub`."""
+        usernames = {user.sub: user.username for user in users if user.enabled != stored.get(user.sub, user.enabled)}
+        links = links_for_write().filter(user_pool_id=self._settings.user_pool_id, sub__in=usernames)
+        for link in links if usernames else ():
+            record_account(link, self._reader.send(partial(self._directory.user, usernames[link.sub])))
+            self.report.disabled += 1
+        return usernames
 
     def check_missing(self, max_percent: float) -> None:
         """Confirm each user that was not listed, and record those who were deleted.

@@ -16,6 +16,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from ..authorization.rights import get_rights
+from ..conf.loading import get_settings
 from ..conf.schema import IdentityProvider
 from ..sessions.own_logins import OwnLogin, list_logins
 from ..sessions.store import SESSION_KEY
@@ -93,6 +94,15 @@ def sign_in_by_email(context: template.Context, next: str | None = None) -> dict
     params = {"next": request.get_full_path(), **_get_requested_params(request)}
     params.pop("login_hint", None)  # the field's own
     return {"next": params.pop("next"), "fields": params}
+
+
+@register.simple_tag
+def can_be_remembered() -> bool:
+    """Return whether a sign-in may choose to be remembered (REMEMBER_ME_SECONDS): `{% can_be_remembered as choice %}`.
+
+    The choice is `remember=1` in the query of the sign-in, such as a checkbox of a form with the method GET.
+    """
+    return get_settings().remember_me_seconds is not None
 
 
 @register.simple_tag(takes_context=True)

@@ -61,9 +61,13 @@ def sign_in(
 
 
 def _new_sign_in(username: str, alias: str, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an `origin_jti`, and the `auth_time` if the user signed out everywhere in this second. One query."""
-    values: dict[str, Any] = {"origin_jti": str(uuid4())}
+    """Return an `origin_jti` and the times; `auth_time` is later if the user signed out everywhere in this second.
+
+    One query.
+    """
     unverified = read_unverified(make_token(username=username, alias=alias, **claims))
+    times = {name: unverified[name] for name in ("iat", "exp", "auth_time") if name in unverified}
+    values: dict[str, Any] = {"origin_jti": str(uuid4()), **times}
     pool = get_pool_registry().by_alias[alias] if alias else get_settings()
     link = CognitoUser.objects.filter(user_pool_id=pool.user_pool_id, sub=unverified["sub"]).first()
     if link is not None and link.not_before is not None and unverified["auth_time"] <= link.not_before.timestamp():

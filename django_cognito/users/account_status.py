@@ -17,14 +17,15 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..factories import get_directory
 from ..models import CognitoUser
 from ..signals import send_on_commit, user_gone
+from .accounts.unlinking import lock_links
 from .revocation import accept_enabled_user, is_disabled, revoke_users
-from .unlinking import lock_links
 
 
 def record_disabled(link: CognitoUser) -> None:
     """Record that the user is disabled in Cognito. Tokens of sign-ins up to now are rejected, by every process.
 
-    Cognito has revoked the user's refresh tokens; they stay revoked after the user is enabled again.
+    Cognito has revoked the user's refresh tokens; they stay revoked after the user is enabled again. A user without a
+    link row is recorded in the cache alone.
     """
     retry_conflicts(partial(_write_status, link.user_pool_id, link.sub, is_enabled=False))
 
@@ -62,15 +63,25 @@ def record_account(link: CognitoUser, account: DirectoryUser | None) -> Literal[
 
 
 def _write_status(user_pool_id: str, sub: str, *, is_enabled: bool, is_gone: bool = False) -> None:
-    """Write the status to the link row and to the cache, and mirror it to the user."""
+    """Write the status to the link row, if there is one, and to the cache, and mirror it to the user."""
+    link = _write_link(user_pool_id, sub, is_enabled=is_enabled, is_gone=is_gone)
+    if is_enabled:
+        accept_enabled_user(user_pool_id, sub)
+    else:
+        revoked = link or CognitoUser(user_pool_id=user_pool_id, sub=sub, not_before=utc_now())
+        revoke_users([revoked], are_disabled=True)
+
+
+def _write_link(user_pool_id: str, sub: str, *, is_enabled: bool, is_gone: bool) -> CognitoUser | None:
+    """Write the status to the link row, and return the row; None if the user has none, or was unlinked meanwhile."""
     using = router.db_for_write(CognitoUser)
     rows = CognitoUser.objects.using(using).filter(user_pool_id=user_pool_id, sub=sub)
     with write_transaction():
         user_id = rows.values_list("user_id", flat=True).first()
         links, user = lock_links(user_id, using)
         link = next((item for item in links if (item.user_pool_id, item.sub) == (user_pool_id, sub)), None)
-        if link is None:  # unlinked meanwhile
-            return
+        if link is None:
+            return None
         if is_enabled:
             link.enabled, link.gone_at = True, None
         else:
@@ -86,10 +97,7 @@ def _write_status(user_pool_id: str, sub: str, *, is_enabled: bool, is_gone: boo
         link.save(using=using, update_fields=["enabled", "gone_at", "not_before"])
         if get_pool_registry().for_token(user_pool_id).mirror_enabled and user is not None:
             _mirror(link, links, user, using)
-    if is_enabled:
-        accept_enabled_user(user_pool_id, sub)
-    else:
-        revoke_users([link], are_disabled=True)
+    return link
 
 
 def _mirror(link: CognitoUser, links: list[CognitoUser], user: Any, using: str) -> None:

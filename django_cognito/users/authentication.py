@@ -4,19 +4,35 @@ Must not depend on requests, sessions or responses: entry points translate its e
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict, Unpack
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 
-from ..core import AccessToken, IdToken, TokenUse
+from ..core import AccessToken, ClientToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeyFetchRequiredError, TokenError
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_verifier
+from .api_profile import (
+    NO_ANSWER,
+    NOT_REQUESTED,
+    ProfileRequiredError,
+    end_request,
+    join_request,
+    pending_requests,
+    record_rejection,
+    request_profile,
+)
+from .attributes.claim_sources import ApiProfile
 from .cache import get_cached_user, get_token_user
-from .provisioning import Token
+from .pending_answers import finish_call
 from .rejected_tokens import report_rejection
+from .writing.provisioning import Token
+
+_WAIT_SECONDS = 15.0  # for the request of another caller for the attributes of the same new user
 
 
 class TokenChecks(TypedDict, total=False):
@@ -43,11 +59,31 @@ def authenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
     """Return the active user of the token `raw`, created or updated, and the verified token.
 
     `checks` are described at `TokenChecks`. At most one query and no write if the tokens contain no changes; may fetch
-    the pool's JWKS.
+    the pool's JWKS. With API_PROFILE_SOURCE, one request to Cognito if the user's attributes are due; its failure
+    rejects no token.
 
-    Raises TokenError if a token is rejected, CognitoUnavailableError if keys are needed and cannot be fetched.
+    Raises TokenError if a token is rejected; CognitoUnavailableError if keys are needed and cannot be fetched, or if
+    Cognito does not answer about a new user whom API_PROFILE_SOURCE might link to an existing account.
     """
-    return get_or_create_user(*verify(raw, wait=True, **checks))
+    token, profile = verify(raw, wait=True, **checks)
+    api_profile = NOT_REQUESTED if profile is None else None
+    wait_until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return get_or_create_user(token, profile, api_profile=api_profile)
+        except ProfileRequiredError as error:
+            is_new = error.is_new
+        request, is_own = join_request(token)
+        if is_own:
+            break
+        # NOT_REQUESTED if the token of the other caller was revoked.
+        api_profile = pending_requests.wait(request, wait_until - time.monotonic() if is_new else 0)
+    answer = NO_ANSWER
+    try:
+        answer = request_profile(raw, token, is_new=is_new)
+        return get_or_create_user(token, None, api_profile=answer)
+    finally:
+        end_request(token, request, answer)
 
 
 @clear_frame_locals
@@ -62,7 +98,34 @@ async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, T
     except KeyFetchRequiredError as error:
         token, profile = await _verify_after_key_fetch(error.keys, raw, checks)
     user = get_cached_user(token, profile)
-    return (user, token) if user is not None else await sync_to_async(get_or_create_user)(token, profile)
+    if user is not None:
+        return user, token
+    api_profile = NOT_REQUESTED if profile is None else None
+    wait_until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return await sync_to_async(get_or_create_user)(token, profile, api_profile=api_profile)
+        except ProfileRequiredError as error:
+            is_new = error.is_new
+        request, is_own = join_request(token)
+        if is_own:
+            end = partial(end_request, token, request)
+            return await finish_call(_arequest_profile(raw, token, end, is_new=is_new), end)
+        seconds = wait_until - time.monotonic() if is_new else 0
+        api_profile = await pending_requests.await_answer(request, seconds)
+
+
+@clear_frame_locals
+async def _arequest_profile(
+    raw: str, token: Token, end: Callable[[ApiProfile], None], *, is_new: bool
+) -> tuple[Any, Token]:
+    """Return the user after the attributes were requested and written. The network is not in the thread of the ORM."""
+    answer = NO_ANSWER
+    try:
+        answer = await sync_to_async(request_profile, thread_sensitive=False)(raw, token, is_new=is_new)
+        return await sync_to_async(get_or_create_user)(token, None, api_profile=answer)
+    finally:
+        end(answer)
 
 
 _fetch_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[object, asyncio.Lock]]
@@ -116,16 +179,26 @@ def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tup
 
 
 def get_or_create_user(
-    token: Token, profile: IdToken | None, user_info: Mapping[str, Any] | None = None
+    token: Token,
+    profile: IdToken | None,
+    user_info: Mapping[str, Any] | None = None,
+    *,
+    api_profile: ApiProfile | None = None,
 ) -> tuple[Any, Token]:
     """Return the active user of verified tokens, created or updated, and the token.
 
-    `profile` is the ID token that was issued with `token`; `user_info` is the userInfo response for the same user.
+    `profile` is the ID token that was issued with `token`; `user_info` is the userInfo response for the same user;
+    `api_profile` is Cognito's answer about the user of an API request. If it is a rejection, the rejection is recorded,
+    and nothing is created, linked or updated.
 
-    Raises TokenError if the user is not accepted or the token was revoked, after it sent `token_rejected`.
+    Raises ProfileRequiredError for the `api_profile` NOT_REQUESTED, if it is due; CognitoUnavailableError as
+    `api_profile.check_profile`; TokenError if the user is not accepted or the token was revoked, after it sent
+    `token_rejected`.
     """
     try:
-        return get_token_user(token, profile, user_info), token
+        if api_profile is not None and api_profile.rejection and not isinstance(token, ClientToken):
+            raise record_rejection(token, api_profile.rejection)
+        return get_token_user(token, profile, user_info, api_profile), token
     except TokenError as error:
         report_rejection(_with_token_details(token, error))
         raise

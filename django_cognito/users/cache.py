@@ -25,14 +25,15 @@ from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
 from ..factories import cached_instance
 from ..models import CognitoUser
-from .bulk_provisioning import links_written
+from .accounts.machine import MachineUser
+from .accounts.service_users import get_service_username, read_service_user
+from .attributes.claim_sources import ApiProfile
 from .lookup import LinkSnapshot, get_read_alias
-from .machine import MachineUser
-from .provisioning import Token, read_user
 from .revocation import check_token, is_accepted
 from .save_protection import create_user_copier
+from .writing.bulk_provisioning import links_written
+from .writing.provisioning import Token, read_user
 
-_UserToken = AccessToken | IdToken
 _VERSION_SLOTS = 1_024  # rows that share a slot are invalidated together
 
 
@@ -55,7 +56,7 @@ class UserCache:
         self._now = now
         self._invalidate_all()
         # Database routers may choose another database each time.
-        self._by_token: defaultdict[str, WeakKeyDictionary[_UserToken, _CacheEntry]] = defaultdict(WeakKeyDictionary)
+        self._by_token: defaultdict[str, WeakKeyDictionary[Token, _CacheEntry]] = defaultdict(WeakKeyDictionary)
         user_model = get_user_model()
         for model in apps.get_models():  # the link rows, and all models that share a table with the user model
             table = model._meta.concrete_model or model
@@ -65,7 +66,7 @@ class UserCache:
         links_written.connect(self._on_links_written)
         post_migrate.connect(self._invalidate_all)  # also after `flush`, which sends no signal for the rows it deletes
 
-    def get_user(self, token: _UserToken) -> Any | None:
+    def get_user(self, token: Token) -> Any | None:
         """Return a copy of the active user of `token` with its rights, or None if it must be read. No query."""
         entry, current = self._by_token[get_read_alias()].get(token), self._versions
         if entry is None or not entry.read_at <= self._now() < entry.until:
@@ -79,21 +80,36 @@ class UserCache:
         set_rights(user, entry.rights)
         return user
 
-    def read(self, token: _UserToken, settings: CognitoSettings) -> Any:
+    def read(
+        self, token: AccessToken | IdToken, settings: CognitoSettings, api_profile: ApiProfile | None = None
+    ) -> Any:
         """Return the user of `token` as `read_user` does, and cache it when the current transaction is committed."""
         read_at, versions = self._now(), self._versions.copy()  # from before the rows are read
-        link, rights = read_user(token, None, settings)
+        link, rights = read_user(token, None, settings, None, api_profile)
         if isinstance(link, LinkSnapshot):  # nothing was written
             slots = _get_slot(get_user_model(), link.user.pk), _get_slot(CognitoUser, link.pk)
             until = read_at + min(self._seconds, seconds_left(link, settings))
             read_versions = tuple((slot, versions[slot]) for slot in slots)
             entry = _CacheEntry(create_user_copier(link.new_user), rights, read_at, until, read_versions)
-            connection = connections[link.using]
-            if connection.in_atomic_block or connection.get_autocommit():  # otherwise no commit is reported
-                transaction.on_commit(partial(self._store, token, entry, link.using), using=link.using)
+            self._store_on_commit(token, entry, link.using)
         return link.user
 
-    def _store(self, token: _UserToken, entry: _CacheEntry, using: str) -> None:
+    def read_service_user(self, token: ClientToken, username: str) -> Any:
+        """Return the service user of `token`, and cache it as `read` does."""
+        read_at, versions = self._now(), self._versions.copy()
+        user, rights, new_user, using = read_service_user(token, username)
+        slot = _get_slot(get_user_model(), user.pk)
+        until, read_versions = read_at + self._seconds, ((slot, versions[slot]),)
+        entry = _CacheEntry(create_user_copier(new_user), rights, read_at, until, read_versions)
+        self._store_on_commit(token, entry, using)
+        return user
+
+    def _store_on_commit(self, token: Token, entry: _CacheEntry, using: str) -> None:
+        connection = connections[using]
+        if connection.in_atomic_block or connection.get_autocommit():  # otherwise no commit is reported
+            transaction.on_commit(partial(self._store, token, entry, using), using=using)
+
+    def _store(self, token: Token, entry: _CacheEntry, using: str) -> None:
         """Cache `entry`, unless a transaction is open: tests may call this inside one that they then roll back."""
         if not connections[using].in_atomic_block:
             self._by_token[using][token] = entry
@@ -110,39 +126,61 @@ class UserCache:
             self._on_change(link.user, using)
 
     def _invalidate(self, instance: Model) -> None:
-        """Replace the version of the row of `instance`; all versions if it is the row of a parent model."""
-        for model in (CognitoUser, get_user_model()):
-            if isinstance(instance, model):
-                self._versions[_get_slot(model, getattr(instance, model._meta.pk.attname))] = object()
-                return
-        self._invalidate_all()  # the row of a parent model has no reference to the user
+        """Replace the version of the row of `instance`; all versions if it is the row of a parent model.
+
+        A link also replaces that of its user: a service user with a link is rejected.
+        """
+        user_model = get_user_model()
+        if isinstance(instance, CognitoUser):
+            self._versions[_get_slot(CognitoUser, instance.pk)] = object()
+            self._versions[_get_slot(user_model, instance.user_id)] = object()
+        elif isinstance(instance, user_model):
+            self._versions[_get_slot(user_model, getattr(instance, user_model._meta.pk.attname))] = object()
+        else:
+            self._invalidate_all()  # the row of a parent model has no reference to the user
 
     def _invalidate_all(self, **_: Any) -> None:
         self._versions = [object() for _ in range(_VERSION_SLOTS)]
 
 
-def get_token_user(token: Token, profile: IdToken | None = None, user_info: Mapping[str, Any] | None = None) -> Any:
+def get_token_user(
+    token: Token,
+    profile: IdToken | None = None,
+    user_info: Mapping[str, Any] | None = None,
+    api_profile: ApiProfile | None = None,
+) -> Any:
     """Return the Django user or MachineUser of a verified token, created or updated, with its rights.
 
-    One query if the token contains no changes; none if its user is cached. `profile` is the ID token that was issued
-    with it, `user_info` the userInfo response for the same user: with them the database is always read.
-    Raises TokenError as `provisioning.read_user` does, and errors as `revocation.check_token` does.
+    One query if the token contains no changes; none if its user is cached. A machine-to-machine client never creates or
+    updates a user: it has the user of SERVICE_USERS or, without a query, a MachineUser. `profile` is the ID token that
+    was issued with the token, `user_info` the userInfo response for the same user, `api_profile` Cognito's answer about
+    the user of an API request: with them the database is read.
+    Raises ProfileRequiredError and TokenError as `provisioning.read_user`, TokenError as
+    `service_users.read_service_user`, and errors as `revocation.check_token` does.
     """
     check_token(token)
-    if isinstance(token, ClientToken):
-        return MachineUser(token)
     pools = get_pool_registry()
+    if isinstance(token, ClientToken):
+        username = get_service_username(token)
+        if not username:
+            return MachineUser(token)
+        cache = _get_cache(pools)
+        if cache is None:
+            return read_service_user(token, username).user
+        user = cache.get_user(token)
+        return cache.read_service_user(token, username) if user is None else user
     settings = pools.for_token(token.user_pool_id)
-    cache = _get_cache(pools) if profile is None and user_info is None else None
+    is_token_alone = profile is None and user_info is None and (api_profile is None or api_profile.claims is None)
+    cache = _get_cache(pools) if is_token_alone else None
     if cache is None:
-        return read_user(token, profile, settings, user_info)[0].user
+        return read_user(token, profile, settings, user_info, api_profile)[0].user
     user = cache.get_user(token)
-    return cache.read(token, settings) if user is None else user
+    return cache.read(token, settings, api_profile) if user is None else user
 
 
 def get_cached_user(token: Token, profile: IdToken | None = None) -> Any | None:
     """Return the user of `get_token_user` if that needs no query, otherwise None. For the event loop."""
-    if isinstance(token, ClientToken):
+    if isinstance(token, ClientToken) and not get_service_username(token):
         return MachineUser(token)
     cache = _get_cache(get_pool_registry()) if profile is None else None
     return cache.get_user(token) if cache is not None and is_accepted(token) else None

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 
 from ..conf.loading import get_pool_registry
 from ..models import CognitoUser
-from .provisioning import Token
+from .writing.provisioning import Token
 
 
 def get_identity_id(token: Token) -> str:

@@ -13,10 +13,11 @@ from ..conf.pool_registry import PoolRegistry
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
-from .claim_sources import claims_from_tokens
-from .provisioning import link_to_user
+from .accounts.unlinking import lock_links
+from .attributes.claim_sources import claims_from_tokens
 from .rejected_tokens import report_rejection
-from .unlinking import lock_links
+from .revocation import is_disabled
+from .writing.provisioning import link_to_user
 
 
 def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
@@ -49,9 +50,11 @@ def _unlink(user: Any, link_id: int, pools: PoolRegistry) -> None:
         link = next((link for link in links if link.pk == link_id), None)
         if link is None:
             raise SignInError("this account in Cognito is not linked to the user", code="not_linked")
-        # A pool that is no longer configured has no sign-in.
+        # A pool that is no longer configured has no sign-in, nor has a user who is disabled or deleted in Cognito.
         others = [other for other in links if other is not link and pools.find(other.user_pool_id) is not None]
-        if not others and not locked.has_usable_password():
+        others = [other for other in others if is_disabled(link) or not is_disabled(other)]
+        # Django calls an empty password usable, which `objects.create()` leaves.
+        if not others and not (locked.password and locked.has_usable_password()):
             raise SignInError("the user has no other linked account and no password", code="last_way_in")
         link.delete()
         # If the request saves the object later, the flags that the link had granted must not be written back.

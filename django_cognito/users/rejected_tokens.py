@@ -31,6 +31,7 @@ _NEXT_STEPS = {
     "wrong_token_use": "the client must send the other token, or TOKEN_USE must accept both",
     "wrong_resource": "the client must request RESOURCE as `resource` at sign-in",
     "token_not_yet_valid": _CLOCK,
+    "service_user_rejected": "correct SERVICE_USERS, or the user; `manage.py check --database default` checks both",
 }
 # Values that are not secret. They identify a pool, an app client and a moment, never a user.
 _TIME_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time"})

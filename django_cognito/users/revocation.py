@@ -5,15 +5,18 @@ and a login that has ended for its sign-in, until Cognito has confirmed that its
 depend on sessions or requests.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ..conf.loading import get_pool_registry
 from ..core import AccessToken, ClientToken, IdToken
+from ..core.clock import utc_now
 from ..core.errors import RevokedTokenError, TokenError
 from ..models import CognitoLogin
-from .revocation_list import DISABLED, SIGN_IN, USER, Subject, get_revocation_list, get_sign_in, to_milliseconds
+from .revocation_list import DISABLED, TOKEN, USER, Subject, get_revocation_list, get_sign_in, to_milliseconds
 
 DISABLED_CODE = "user_disabled_in_cognito"
 
@@ -36,7 +39,7 @@ def check_token(token: AccessToken | IdToken | ClientToken) -> None:
     if isinstance(token, ClientToken) or revocations.is_accepted(token):
         return
     pool, sub, version = token.user_pool_id, token.sub, revocations.version
-    subjects = [Subject(SIGN_IN, pool, token.origin_jti), Subject(USER, pool, sub), Subject(DISABLED, pool, sub)]
+    subjects = [_get_revocable(token), Subject(USER, pool, sub), Subject(DISABLED, pool, sub)]
     moments = revocations.read(subjects)
     _reject(token, *moments)
     revocations.accept(token, subjects, version)
@@ -102,6 +105,11 @@ def revoke_sign_ins(logins: Iterable[CognitoLogin], moment: datetime) -> bool:
     return get_revocation_list().add(moments)
 
 
+def revoke_token(token: AccessToken | IdToken) -> None:
+    """Reject the tokens of this token's sign-in in every process; without `origin_jti`, this token."""
+    get_revocation_list().add({_get_revocable(token): to_milliseconds(utc_now())})
+
+
 def revoke_users(links: Iterable[Any], *, are_disabled: bool = False) -> bool:
     """Reject the tokens of these link rows up to their `not_before` in every process.
 
@@ -120,6 +128,19 @@ def revoke_users(links: Iterable[Any], *, are_disabled: bool = False) -> bool:
 def accept_enabled_user(user_pool_id: str, sub: str) -> None:
     """Let a user in again who was disabled in Cognito; tokens up to `not_before` are still rejected."""
     get_revocation_list().remove(Subject(DISABLED, user_pool_id, sub))
+
+
+def build_rejection(code: str) -> TokenError:
+    """Return the error of a user or a token that Cognito rejects with this code."""
+    return _revoked_error("origin_jti") if code == RevokedTokenError.code else _disabled_error()
+
+
+def _get_revocable(token: AccessToken | IdToken) -> Subject:
+    """Return the sign-in of a token; without `origin_jti` the token itself, by a digest of its claims."""
+    if token.origin_jti:
+        return get_sign_in(token.user_pool_id, token.origin_jti, None)
+    claims = json.dumps(token.claims, default=dict, sort_keys=True)  # a read-only mapping is no dict
+    return Subject(TOKEN, token.user_pool_id, hashlib.sha256(claims.encode()).hexdigest())
 
 
 def _reject(token: AccessToken | IdToken, sign_in: int, user: int, disabled: int) -> None:

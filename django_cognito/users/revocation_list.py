@@ -22,7 +22,7 @@ from ..core.errors import CognitoUnavailableError
 from ..factories import cached_instance
 from ..models import CognitoLogin
 
-SIGN_IN, USER, DISABLED = "sign-in", "user", "disabled"
+SIGN_IN, TOKEN, USER, DISABLED = "sign-in", "token", "user", "disabled"
 _TOKEN_SECONDS = 86_400  # the longest lifetime of an access or ID token
 _LOADED_SECONDS = 3_600  # then one process reads the database again, although the cache has not been emptied
 _WARNING_SECONDS = 60
@@ -33,7 +33,7 @@ _namespace = ""  # of the names in the cache; a test has one of its own
 
 
 class Subject(NamedTuple):
-    """What is revoked: a sign-in by its `origin_jti` or by its login's id, or a user by the `sub`."""
+    """What is revoked: a sign-in by its `origin_jti` or its login's id, a token by a digest, or a user by the `sub`."""
 
     kind: str
     user_pool_id: str

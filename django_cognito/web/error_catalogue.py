@@ -149,6 +149,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         _("Contact the site administrator."),
         retry_mode=RetryMode.SWITCH_ACCOUNT,
     ),
+    "service_user_rejected": ErrorEntry((401,), _("The account for this client cannot be used.")),
     # permissions
     "not_authenticated": ErrorEntry((401,), _("Sign in, or send a token.")),
     "group_required": ErrorEntry((403,), _("Your groups do not allow this.")),
@@ -159,6 +160,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "session_required": ErrorEntry(
         (403,), _("This page requires a signed-in browser session; it accepts no bearer tokens.")
     ),
+    "cognito_login_required": ErrorEntry((403,), _("This requires a sign-in with Amazon Cognito.")),
     "user_required": ErrorEntry((403,), _("This requires a user. Machine-to-machine clients have none.")),
     "insufficient_user_authentication": ErrorEntry(
         (401,), _("Sign in again for this. The challenge names the maximum age or the level of the sign-in.")
@@ -330,7 +332,10 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         " 'reject'",
     ),
     # AWS
-    "directory_refused": ErrorEntry(),
+    "directory_refused": ErrorEntry(
+        (503,),
+        hint="may the AWS role of the site use cognito-idp:AdminGetUser and AdminListGroupsForUser on the user pool?",
+    ),
     "sync_running": ErrorEntry(),
     "sync_stopped": ErrorEntry(),
     "sync_refused": ErrorEntry(),
@@ -339,6 +344,22 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "person_required": ErrorEntry((403,), _("Machine-to-machine tokens have no AWS credentials.")),
     "id_token_required": ErrorEntry((403,), _("Send the ID token too, in the header X-Cognito-Id-Token.")),
     "credentials_refused": REFUSED_CREDENTIALS,
+    # datasets
+    "other_user": ErrorEntry((403,), _("Another user has signed in. Reload the page.")),
+    "dataset_name_invalid": ErrorEntry((400,), _("The name of a dataset has 1 to 128 of A-Z a-z 0-9 _ . : -")),
+    "since_invalid": ErrorEntry((400,), _("The parameters since and start must be integers of 0 or more.")),
+    "body_invalid": ErrorEntry((400,), _("The body must be a JSON object of the type application/json.")),
+    "operation_id_invalid": ErrorEntry((400,), _("An operation_id has 1 to 128 of A-Z a-z 0-9 _ . : -")),
+    "records_invalid": ErrorEntry((400,), _("The list of records is not as documented, or has a key twice.")),
+    "operation_id_reused": ErrorEntry((409,), _("This operation_id was used for another request. Use a new one.")),
+    "datasets_limit": ErrorEntry((409,), _("You have too many datasets.")),
+    "records_limit": ErrorEntry((409,), _("The dataset would have too many records. Delete some first.")),
+    "dataset_too_large": ErrorEntry((409,), _("The dataset would be too large. Delete records first.")),
+    "answers_limit": ErrorEntry((409,), _("The answers of a day to this dataset are too large. Try again later.")),
+    "resync_required": ErrorEntry((410,), _("Deletions since then are no longer kept. Read the dataset from since=0.")),
+    "value_too_large": ErrorEntry((413,), _("A value is too large.")),
+    "request_too_large": ErrorEntry((413,), _("The request is too large. Send fewer records.")),
+    "writes_limit": ErrorEntry((429,), _("Too many writes. Try again after the time in Retry-After.")),
     # any
     "cognito_error": ErrorEntry(),
     "cognito_unavailable": UNAVAILABLE,

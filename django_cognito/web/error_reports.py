@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from functools import cache
 from typing import Any
 
 _HIDDEN = frozenset({"authorization", "x-cognito-id-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data"})
@@ -51,10 +52,12 @@ def has_header(request: Any, name: str) -> bool:
     return _meta_key(name) in request.META or hasattr(request, _attribute(name))
 
 
+@cache
 def _meta_key(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
+@cache
 def _attribute(name: str) -> str:
     return f"_cognito_header_{name.lower().replace('-', '_')}"
 

@@ -4,9 +4,10 @@ It belongs to a bearer token or to the session, never to both: with a bearer tok
 """
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
 
 from ..authorization.rights import NO_RIGHTS, Rights, get_rights
 from ..aws.request_aws import Aws
@@ -15,8 +16,10 @@ from ..core import ClientToken, IdToken, UserPool
 from ..core.errors import SignInError
 from ..models import CognitoLogin
 from ..sessions import refresh, store
+from ..sessions.ending import sign_out
 from ..sessions.stored_tokens import decrypt_tokens, read_verified_id_token
-from ..users.provisioning import Token
+from ..users.writing.provisioning import Token
+from .dataset_types import Datasets
 from .request_user import set_user
 from .session_user_loader import SessionUserLoader
 
@@ -28,6 +31,8 @@ class RequestCognito(SessionUserLoader):
     impersonation in the same request it is empty. Reading it for a session costs one query and refreshes tokens that
     expire soon. An async view calls `await request.auser()` first; after that it does no I/O.
     """
+
+    datasets_type: ClassVar[type[Any] | None] = None  # set by `django_cognito.datasets`
 
     def __repr__(self) -> str:
         return f"<RequestCognito {self._token!r}>"
@@ -64,13 +69,29 @@ class RequestCognito(SessionUserLoader):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The user's Cognito groups that count now. Raises CognitoUnavailableError as `token` does."""
+        """The user's Cognito groups that count now, without those of other tenants.
+
+        Raises CognitoUnavailableError as `token` does.
+        """
         return self._rights().groups
 
     @property
     def scopes(self) -> frozenset[str]:
         """The token's scopes. Raises CognitoUnavailableError as `token` does."""
         return self._rights().scopes
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant whose rights count in this request (TENANT); None without one.
+
+        Raises CognitoUnavailableError as `token` does.
+        """
+        return self._rights().tenant
+
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """All tenants of the user, by the tokens of this request. Raises CognitoUnavailableError as `token` does."""
+        return self._rights().tenants
 
     @property
     def pool(self) -> UserPool | None:
@@ -84,6 +105,20 @@ class RequestCognito(SessionUserLoader):
         request: Any = self._request
         # After `request.auser()`, `token` does no I/O.
         return Aws(lambda: self.token, self._id_token, lambda: request.auser())
+
+    @property
+    def datasets(self) -> Datasets:
+        """The datasets of the request's user, if the app `django_cognito.datasets` is installed. No I/O.
+
+        Raises ImproperlyConfigured without that app.
+        """
+        if self.datasets_type is None:
+            raise ImproperlyConfigured(
+                "request.cognito.datasets requires an app of its own. Add 'django_cognito.datasets' to INSTALLED_APPS"
+                " after 'django_cognito', and run `manage.py migrate`."
+            )
+        datasets: Datasets = self.datasets_type(self._request)
+        return datasets
 
     @property
     def is_machine(self) -> bool:
@@ -100,6 +135,24 @@ class RequestCognito(SessionUserLoader):
     def is_unavailable(self) -> bool:
         """Whether this request could not load its session's user, because Cognito could not be reached. No I/O."""
         return self._failure is not None and self._user is None
+
+    @property
+    def sign_in_id(self) -> str:
+        """The id of the sign-in in the revocation list: `origin_jti`, or the login's id if the session has none."""
+        if self._login is not None:
+            return self._login.origin_jti or str(self._login.pk)
+        return "" if self.token is None else self.token.origin_jti
+
+    def end_rejected_login(self) -> None:
+        """End the session, because Cognito rejects its user or its sign-in. The user is anonymous then."""
+        error = SignInError("Cognito rejects the user of the login", code="login_ended")
+        try:
+            if self._login is not None:
+                sign_out.require_accepted(self._login)  # it ends the row by what was recorded
+        except SignInError as ended:
+            error = ended
+        self._request.session.flush()
+        set_user(self._request, self._end(error))
 
     def refresh(self) -> None:
         """Refresh the session's tokens now, and the user with them, for example after the user was added to a group.
@@ -135,11 +188,13 @@ class RequestCognito(SessionUserLoader):
         set_user(self._request, user)
         self._clear()
         self._user, self._token, self._raw, self._raw_id_token = user, token, raw, raw_id_token
+        self._set_tenant()
 
     def set_login(self, user: Any, token: Token, login: CognitoLogin) -> None:
         """Set the login of `user`, who is about to become the request's user."""
         self._clear()
         self._user, self._token, self._login = user, token, login
+        self._set_tenant()
 
     def _get_refreshable_login(self) -> tuple[Any, CognitoLogin]:
         """Return the user and the login to be refreshed. Raises TypeError without one; CognitoUnavailableError."""
@@ -148,12 +203,6 @@ class RequestCognito(SessionUserLoader):
             source = "a bearer token" if token is not None and self._login is None else "none"
             raise TypeError(f"a refresh requires a Cognito login in the session with a refresh token; found {source}")
         return self._user, self._login
-
-    def _id_token(self) -> str:
-        """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
-        if self._login is not None:
-            return decrypt_tokens(self._login).id_token
-        return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _rights(self) -> Rights:
         _ = self.token

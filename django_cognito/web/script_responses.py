@@ -5,16 +5,14 @@ htmx loads the URL of the header `HX-Redirect` in the browser (htmx reference, "
 
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
 from django.utils.http import urlencode
 
 from ..sessions.step_up import SignInRequirement
-from .login_url import find_login_url
+from .login_url import find_login_url, is_login_url
 from .next_url import is_htmx, is_script, safe_url
 from .responses import insufficient_authentication, json_response, not_authenticated
 
@@ -53,9 +51,9 @@ def replace_login_redirect(request: HttpRequest, response: HttpResponseBase) -> 
     """
     if not request.cognito.ended_code or not is_script(request) or response.status_code != 302:  # type: ignore[attr-defined]
         return response
-    path = urlsplit(response["Location"]).path
-    is_login = path in (resolve_url(settings.LOGIN_URL), find_login_url())
-    return _respond(request, QueryDict(mutable=True), request.get_full_path()) if is_login else response
+    if not is_login_url(request, response.get("Location", "")):
+        return response
+    return _respond(request, QueryDict(mutable=True), request.get_full_path())
 
 
 def _respond(request: HttpRequest, query: QueryDict, next_url: str) -> JsonResponse:

@@ -21,11 +21,15 @@ _NOTHING: Mapping[str, Sequence[str]] = {
 
 
 def set_security_headers(
-    response: HttpResponse, *pools: CognitoSettings | None, referrer_policy: str = "no-referrer"
+    response: HttpResponse,
+    *pools: CognitoSettings | None,
+    referrer_policy: str = "no-referrer",
+    resubmits_form: bool = False,
 ) -> HttpResponse:
     """Return `response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
 
-    The forms of a page may redirect to the hosted UIs of `pools`.
+    The forms of a page may redirect to the hosted UIs of `pools`. With `resubmits_form`, the script of the page sends
+    a form of the site, whose view may redirect to any URL.
     """
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = referrer_policy
@@ -42,6 +46,9 @@ def set_security_headers(
         if settings.LOGOUT_REDIRECT_URL:
             targets.append(resolve_url(settings.LOGOUT_REDIRECT_URL))
         directives["form-action"] = ["'self'", *dict.fromkeys(_origins(targets))]
+    if resubmits_form:
+        directives |= {"script-src": directives["style-src"], "connect-src": ["'self'"]}
+        del directives["form-action"]
     # Django's own middleware does not replace a policy that a view has set.
     policy = "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
     response["Content-Security-Policy"] = policy

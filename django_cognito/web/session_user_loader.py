@@ -12,7 +12,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
-from ..authorization.rights import set_rights
+from ..authorization.rights import add_tenant, get_rights, set_rights
+from ..conf.loading import get_pool_registry
+from ..core import IdToken
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
 from ..sessions import refresh, store
@@ -20,8 +22,8 @@ from ..sessions.ending import sign_out
 from ..sessions.ending.age_check import acheck_age, check_age
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import aload_user, load_user, reload_user
-from ..sessions.stored_tokens import get_access_token
-from ..users.provisioning import Token, get_token_rights
+from ..sessions.stored_tokens import decrypt_tokens, get_access_token, read_verified_id_token
+from ..users.writing.provisioning import Token, get_token_rights
 from .pool_selection import ais_pool_accepted, is_pool_accepted
 from .request_user import is_user_loaded, set_user
 
@@ -38,6 +40,8 @@ class SessionUserLoader:
     # In an outage: the view that the user was loaded for, the login that could not be refreshed, and why.
     _outage: tuple[Any, CognitoLogin, CognitoUnavailableError] | None = None
     ended_code = ""  #: Why the session's login was ended in this request, such as "login_ended".
+
+    is_session_anonymous = False  #: Whether the session's user was loaded, and was anonymous.
 
     # The ids in the session when its user was loaded. Django's `login()` flushes the session; see contrib.hijack.
     session_user_id = ""
@@ -57,6 +61,7 @@ class SessionUserLoader:
         Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
         """
         session = self._request.session
+        self.session_user_id = session.get(auth.SESSION_KEY, "")  # also if its login has ended
         self.logins_set_aside = session.get(store.SET_ASIDE_KEY, ())
         if self._failure is not None and self._user is None:
             raise self._failure
@@ -83,6 +88,7 @@ class SessionUserLoader:
     async def aload_session(self, get_user: Callable[[], Awaitable[Any]]) -> Any:
         """Async version of `load_session`. `get_user` loads Django's own user of the session."""
         session = self._request.session
+        self.session_user_id = await session.aget(auth.SESSION_KEY, "")
         self.logins_set_aside = await session.aget(store.SET_ASIDE_KEY, ())
         if self._failure is not None and self._user is None:
             raise self._failure
@@ -113,7 +119,7 @@ class SessionUserLoader:
     def _load_login(self, session: SessionBase) -> CognitoLogin:
         """Return the session's login. Raises SignInError if it has ended or was revoked; CognitoUnavailableError."""
         login = store.load_login(session)
-        self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
+        self.session_login_id = str(login.pk)
         return self._require_accepted(login)
 
     def _load_logins_set_aside(self) -> list[CognitoLogin]:
@@ -144,7 +150,25 @@ class SessionUserLoader:
             token = get_access_token(login)
             self._user, self._token, self._login = user, token, login
             set_rights(user, get_token_rights(token, login.cognito_user))
+            self._set_tenant()
         return user
+
+    def _set_tenant(self) -> None:
+        """Let the rights of the tenant count that the request selects among those that its tokens state (TENANT)."""
+        token: Any = self._token
+        settings = get_pool_registry().for_token(token.user_pool_id)
+        if settings.tenant is not None:
+            tokens = [token]
+            if not isinstance(token, IdToken) and (raw := self._id_token()):
+                tokens.append(read_verified_id_token(token.user_pool_id, raw))
+            rights = get_rights(self._user)
+            set_rights(self._user, add_tenant(rights, settings, tokens, self._request))
+
+    def _id_token(self) -> str:
+        """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
+        if self._login is not None:
+            return decrypt_tokens(self._login).id_token
+        return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
         if user.pk != login.cognito_user.user_id:

@@ -23,6 +23,7 @@ from .login_url import find_login_url
 from .next_url import is_script, safe_url
 from .pool_selection import find_settings_for_request
 from .responses import ErrorResponse, forbidden_response, insufficient_authentication, json_response, not_authenticated
+from .resubmission import mark_interrupted
 from .script_responses import step_up_required
 
 _log = logging.getLogger(__name__)
@@ -47,10 +48,10 @@ def get_refusal(requirement: SignInRequirement, problem: str) -> ErrorResponse:
 
 
 def require_middleware(request: Any) -> None:
-    """Raise ImproperlyConfigured without `request.cognito`: no sign-in would ever be sufficient."""
+    """Raise ImproperlyConfigured without `request.cognito`: no user would ever be accepted."""
     if not hasattr(request, "cognito"):
         raise ImproperlyConfigured(
-            "A view that requires a recent sign-in or MFA requires CognitoMiddleware. Add"
+            "A view that requires a recent sign-in, MFA or a live check requires CognitoMiddleware. Add"
             " 'django_cognito.middleware.CognitoMiddleware' to MIDDLEWARE after AuthenticationMiddleware."
         )
 
@@ -78,7 +79,7 @@ def refuse_sign_in(request: HttpRequest, requirement: SignInRequirement, problem
             problem,
         )
         raise PermissionDenied(str(entry.heading))
-    return HttpResponseRedirect(url)
+    return mark_interrupted(HttpResponseRedirect(url), requirement)
 
 
 def ask_to_sign_in(request: HttpRequest, requirement: SignInRequirement) -> HttpResponse:
@@ -92,7 +93,8 @@ def ask_to_sign_in(request: HttpRequest, requirement: SignInRequirement) -> Http
         return step_up_required(request, requirement, find_next_url(request))
     login_url = resolve_url(django_settings.LOGIN_URL)
     separator = "&" if "?" in login_url else "?"
-    return redirect_to_login(find_next_url(request), f"{login_url}{separator}{urlencode(requirement.params)}")
+    login_url = f"{login_url}{separator}{urlencode(requirement.params)}"
+    return mark_interrupted(redirect_to_login(find_next_url(request), login_url), requirement)
 
 
 def find_next_url(request: HttpRequest) -> str:

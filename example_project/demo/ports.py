@@ -6,13 +6,15 @@ import socket
 # Below the ports of outgoing connections (32768 and higher on Linux, 49152 and higher elsewhere), so that no connection
 # of another process takes a free port before the server listens on it.
 SERVER_PORTS = range(20_000, 32_768)
+# Not the functions of `random`: processes with the same seed, as those of a test run, would choose the same port.
+_RANDOM = random.SystemRandom()
 
 
 def find_free_port(preferred: int, *, excluded: frozenset[int] = frozenset()) -> int:
     """Return `preferred` if it is free and not in `excluded`, else another free port. 0 means any free port."""
     if preferred and preferred not in excluded and is_free(preferred):
         return preferred
-    candidates = random.sample(SERVER_PORTS, k=len(SERVER_PORTS))
+    candidates = _RANDOM.sample(SERVER_PORTS, k=len(SERVER_PORTS))
     return next(port for port in candidates if port not in excluded and is_free(port))
 
 

@@ -35,8 +35,9 @@ def print_summary(console: Console, stack: Stack) -> None:
 
 def _build_user_table(stack: Stack) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for heading in ("username", "password", "group"):
+    for heading in ("username", "password", "groups"):
         table.add_column(heading, no_wrap=True)
     for user in stack.pool.users.values():
-        table.add_row(f"[bold]{user.username}[/]", user.password, ", ".join(user.groups))
+        groups = ", ".join(user.groups) if user.enabled else "disabled in Cognito"
+        table.add_row(f"[bold]{user.username}[/]", user.password, groups)
     return table

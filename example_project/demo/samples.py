@@ -1,17 +1,21 @@
 """Sample notes for a new database."""
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
 from notes.models import Note
+from stations.models import StationNote
 
 
 class Sample(NamedTuple):
-    """A sample note. `author` is a key of AUTHORS; `days_ago` sets the date of the observation."""
+    """A sample note. `author` is a key of AUTHORS; `days_ago` sets the date of the observation.
+
+    For a note of a field station, `place` is the station.
+    """
 
     days_ago: int
     author: str
@@ -75,15 +79,43 @@ SAMPLES = [
     ),
 ]
 
+STATION_SAMPLES = [
+    Sample(
+        2,
+        "ida",
+        "heath",
+        "Nightjar on the fire break",
+        "Two males churring from half past nine, one on the gate post. The second nest is forty paces south of the "
+        "path. Keep the gate shut, and tell no visitors.",
+    ),
+    Sample(6, "ida", "heath", "Sand lizards", "Nine on the south bank by ten o'clock, four of them young."),
+    Sample(
+        4,
+        "tomas",
+        "mill",
+        "Eels at the sluice",
+        "Counted thirty-one in the trap, the longest as long as my arm. All released above the weir.",
+    ),
+]
+
 
 def write_samples() -> int:
-    """Write the sample notes if there are no notes, and return how many were written."""
-    if Note.objects.exists():
-        return 0
+    """Write the sample notes if there are none yet, of the notebook and of stations, and return how many."""
     authors = {username: _get_or_create_author(username, *names) for username, names in AUTHORS.items()}
-    # Oldest first: notes with the same date are sorted by primary key.
-    notes = [_build_note(sample, authors[sample.author]) for sample in reversed(SAMPLES)]
-    return len(Note.objects.bulk_create(notes))
+    count = 0
+    if not Note.objects.exists():
+        # Oldest first: notes with the same date are sorted by primary key.
+        notes = [
+            Note(place=sample.place, **_build_values(sample, authors[sample.author])) for sample in reversed(SAMPLES)
+        ]
+        count += len(Note.objects.bulk_create(notes))
+    if not StationNote.objects.exists():
+        station_notes = [
+            StationNote(station=sample.place, **_build_values(sample, authors[sample.author]))
+            for sample in STATION_SAMPLES
+        ]
+        count += len(StationNote.objects.bulk_create(station_notes))
+    return count
 
 
 def _get_or_create_author(username: str, first_name: str, last_name: str) -> AbstractBaseUser:
@@ -92,6 +124,7 @@ def _get_or_create_author(username: str, first_name: str, last_name: str) -> Abs
     return user or users.create_user(username, first_name=first_name, last_name=last_name)
 
 
-def _build_note(sample: Sample, author: AbstractBaseUser) -> Note:
+def _build_values(sample: Sample, author: AbstractBaseUser) -> dict[str, Any]:
+    """Return the fields that a note and a note of a station have in common."""
     day = timezone.localdate() - timedelta(days=sample.days_ago)
-    return Note(title=sample.title, body=sample.body, place=sample.place, observed_on=day, author=author)
+    return {"title": sample.title, "body": sample.body, "observed_on": day, "author": author}

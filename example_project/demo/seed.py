@@ -20,6 +20,7 @@ class SeedUser:
     password: str
     groups: tuple[str, ...]
     totp_secret: str | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,4 +80,5 @@ def _build_user(data: dict[str, Any]) -> SeedUser:
         password=data["password"],
         groups=tuple(data["groups"]),
         totp_secret=data.get("totp_secret"),
+        enabled=data.get("enabled", True),
     )

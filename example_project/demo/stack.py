@@ -94,7 +94,8 @@ class Stack:
     def build_environment(self, *, jwks_uri: str = "", additional_clients: tuple[str, ...] = ()) -> dict[str, str]:
         """Return the environment variables of the site: those for a user pool on AWS, and the local Cognito's URLs.
 
-        They contain no AWS keys: the site requests files with the credentials of its users.
+        The AWS keys are for the synchronization of users: local Cognito refuses them for files, which the site requests
+        with the credentials of its users.
         `jwks_uri` replaces the JWKS URL of Cognito. `additional_clients` are names of app clients whose tokens the
         API also accepts.
         """
@@ -114,6 +115,9 @@ class Stack:
             "COGNITO_IDENTITY_POOL_ID": self.account.identity_pools[IDENTITY_POOL],
             "FIELDNOTES_BUCKET": self.account.bucket,
             "AWS_ENDPOINT_URL": self.cognito,
+            "AWS_ACCESS_KEY_ID": "user-pool-only",
+            "AWS_SECRET_ACCESS_KEY": "user-pool-only",
+            "FIELDNOTES_SYNC_RATE": "3",  # slow enough to see the progress
         }
 
     def _secret_key(self) -> str:

@@ -35,8 +35,11 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_cognito",
+    "django_cognito.datasets",  # drafts and the reading position: static/drafts.js, static/reading.js
     "notes",
+    "stations",
     "files",
+    "pool_sync",
     "demo",  # the `demo` command; your own site does not need it
 ]
 MIDDLEWARE = [
@@ -125,7 +128,10 @@ ADMIN_PERMISSIONS = [
     "django_cognito.view_cognitouser",
     "django_cognito.view_cognitomembership",
     "django_cognito.view_cognitologin",
+    "pool_sync.view_syncrun",
+    "pool_sync.add_syncrun",
 ]
+STATION_PERMISSIONS = ["stations.view_stationnote"]
 COGNITO = {
     "USER_POOL_ID": os.environ.get("COGNITO_USER_POOL_ID", ""),
     "CLIENT_ID": os.environ.get("COGNITO_CLIENT_ID", ""),
@@ -137,12 +143,22 @@ COGNITO = {
     "JWKS_URI": os.environ.get("COGNITO_JWKS_URI", ""),
     "ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),  # boto3 also reads this variable, for S3
     "IDENTITY_POOL_ID": os.environ.get("COGNITO_IDENTITY_POOL_ID", ""),  # without it, file storage is off
+    # The last one is for GetUser, by which the page that deletes a note checks the user. The app client must allow it.
+    "SCOPES": ["openid", "email", "profile", "aws.cognito.signin.user.admin"],
     "GROUPS": {
         "viewers": {"permissions": READ_PERMISSIONS},
         "editors": {"permissions": WRITE_PERMISSIONS},
         "admins": {
             "permissions": [*WRITE_PERMISSIONS, "notes.delete_note", *ADMIN_PERMISSIONS],
             "staff": True,
+        },
+    },
+    # Field stations are tenants. The group `station/heath/editors` grants its permissions on the pages of Heath only.
+    "TENANT": {"group_prefix": "station/", "selector": "stations.selector.select_station"},
+    "TENANT_GROUPS": {
+        "viewers": {"permissions": STATION_PERMISSIONS},
+        "editors": {
+            "permissions": [*STATION_PERMISSIONS, "stations.add_stationnote", "stations.change_stationnote"],
         },
     },
     # LINK_BY_VERIFIED_EMAIL would link a new user of the pool to the local account with the same email address. It
@@ -180,6 +196,9 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+
+# Requests per second of a synchronization with the user pool. All programs of the AWS account share a quota of 30.
+FIELDNOTES_SYNC_RATE = float(os.environ.get("FIELDNOTES_SYNC_RATE", "10"))
 
 # Cookies and HTTPS. Set DJANGO_HTTPS=0 on a development machine only.
 

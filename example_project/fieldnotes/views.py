@@ -55,6 +55,7 @@ class ProfileView(LoginRequiredMixin, TemplateView):
         return super().get_context_data(
             token=self.request.cognito.token,
             groups=self.request.cognito.groups,
+            stations=self.request.cognito.tenants,
             permissions=get_permissions(self.request),
             login_times=get_login_times(self.request),
             **kwargs,

@@ -42,6 +42,7 @@ class Context:
     s3_admin: Any  # boto3's S3 client with the administrator's keys
     start_short_lived_site: Callable[[], str]  # starts a site with that identity pool, returns its origin
     count_users: Callable[[], int]  # in the site's database
+    read_groups: Callable[[], dict[str, list[str]]]  # the stored Cognito groups by username
 
     @property
     def callback_url(self) -> str:

@@ -10,7 +10,7 @@ from demo.backup import back_up_database, refresh_from_backup
 from demo.ports import find_free_port
 from demo.seed import SeedPool
 from demo.stack import IDENTITY_POOL, MACHINE_CLIENT, WEB_CLIENT, Stack
-from demo.users import count_users
+from demo.users import count_users, read_groups
 
 from .context import Client, Context
 from .jwks_proxy import JwksProxy
@@ -50,15 +50,6 @@ def build_context(stack: Stack, jwks_proxy: JwksProxy, environment: dict[str, st
 
     other_pool = stack.pools[1]
 
-    def start_short_lived_site() -> str:
-        port = find_free_port(0)
-        pool_id = stack.account.identity_pools[SHORT_LIVED_IDENTITY_POOL]
-        database = stack.state_dir / "short-lived.sqlite3"
-        variables = {**environment, "COGNITO_IDENTITY_POOL_ID": pool_id, "FIELDNOTES_DATABASE": str(database)}
-        stack.prepare_database(variables)
-        stack.start_server("short-lived site", port, variables)
-        return f"http://localhost:{port}"
-
     return Context(
         site=stack.site,
         cognito=stack.cognito,
@@ -79,9 +70,21 @@ def build_context(stack: Stack, jwks_proxy: JwksProxy, environment: dict[str, st
         identity_pool_id=stack.account.identity_pools[IDENTITY_POOL],
         short_lived_identity_pool_id=stack.account.identity_pools[SHORT_LIVED_IDENTITY_POOL],
         s3_admin=_build_s3_admin_client(stack),
-        start_short_lived_site=start_short_lived_site,
+        start_short_lived_site=lambda: _start_short_lived_site(stack, environment),
         count_users=lambda: count_users(stack),
+        read_groups=lambda: read_groups(stack),
     )
+
+
+def _start_short_lived_site(stack: Stack, environment: dict[str, str]) -> str:
+    """Start a site whose AWS credentials expire after seconds, with a database of its own; return its origin."""
+    port = find_free_port(0)
+    pool_id = stack.account.identity_pools[SHORT_LIVED_IDENTITY_POOL]
+    database = stack.state_dir / "short-lived.sqlite3"
+    variables = {**environment, "COGNITO_IDENTITY_POOL_ID": pool_id, "FIELDNOTES_DATABASE": str(database)}
+    stack.prepare_database(variables)
+    stack.start_server("short-lived site", port, variables)
+    return f"http://localhost:{port}"
 
 
 def _get_client(pool: SeedPool, name: str) -> Client:

@@ -11,6 +11,7 @@ from django.utils.decorators import method_decorator
 from django.views import generic
 
 from django_cognito.decorators import recent_sign_in_required
+from django_cognito.mixins import LiveCheckRequiredMixin
 from files import bucket
 
 from .forms import NoteForm
@@ -50,10 +51,17 @@ class NoteFormMixin(NoteMixin):
     template_name = "notes/note_form.html"
     success_message = ""
 
+    @property
+    def draft_key(self) -> str:
+        """The key of the note's draft, see static/drafts.js."""
+        return f"note-{self.object.pk}" if self.object else "new"
+
     def form_valid(self, form: NoteForm) -> HttpResponse:
-        """Save the note and show a message."""
+        """Save the note and show a message. Its extra tag is the draft's key: drafts.js then deletes the draft."""
+        draft_key = self.draft_key
         response = super().form_valid(form)
-        messages.success(self.request, self.success_message.format(title=form.instance.title))
+        message = self.success_message.format(title=form.instance.title)
+        messages.success(self.request, message, extra_tags=draft_key)
         return response
 
 
@@ -78,8 +86,11 @@ class NoteUpdateView(NoteFormMixin, generic.UpdateView):
 
 # On the page with the form too: the user signs in again before the form is sent.
 @method_decorator(recent_sign_in_required(600), name="dispatch")
-class NoteDeleteView(NoteMixin, generic.DeleteView):
-    """Delete a note, if the user signed in in the last ten minutes. GET shows a confirmation page."""
+class NoteDeleteView(LiveCheckRequiredMixin, NoteMixin, generic.DeleteView):
+    """Delete a note, if the user signed in in the last ten minutes and is not disabled in Cognito.
+
+    GET shows a confirmation page.
+    """
 
     permission_required = "notes.delete_note"
     success_url = reverse_lazy("notes:list")

@@ -2,17 +2,21 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
+from django_cognito.authorization import memberships
 from django_cognito.authorization.group_expiry import expire_remembered_groups
+from django_cognito.db import transactions
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users.bulk_provisioning import update_users
-from tests.support.scenarios.users import directory_claims
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.writing.bulk_provisioning import update_users
+from tests.support.scenarios.users import directory_claims, token
 
 LOGGER = "django_cognito.authorization.memberships"
 OWNERS = {"owners": {"staff": True, "superuser": True, "permissions": ["auth.view_group"]}}
@@ -113,6 +117,69 @@ def test_of_the_last_two_superusers_one_keeps_the_flag(user_from_token: Any) -> 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(remove, names))
         assert sum(flags_of(name)[1] for name in names) == 1
+
+
+@pytest.fixture
+def conflicts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return the list of conflicts with another transaction, such as deadlocks, after which a write is repeated."""
+    errors: list[Any] = []
+    is_conflict = transactions.is_conflict
+
+    def note_conflict(error: Any, vendor: str) -> bool:
+        errors.append(error)
+        return is_conflict(error, vendor)
+
+    monkeypatch.setattr(transactions, "is_conflict", note_conflict)
+    return errors
+
+
+def expire(user: Any) -> None:
+    expire_remembered_groups(user)
+
+
+def delete_link(user: Any) -> None:
+    CognitoUser.objects.get(user=user).delete()
+
+
+def send_token(user: Any) -> None:
+    authenticate(token(username=user.username))
+
+
+def write_page(user: Any) -> None:
+    update_users([directory_claims(at=0, username=user.username, given_name="New")])
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(send_token, write_page), (delete_link, delete_link), (expire, expire)],
+    ids=lambda item: item.__name__,
+)
+def test_superusers_who_lose_the_group_together_do_not_deadlock(
+    user_from_token: Any, cognito: Any, monkeypatch: pytest.MonkeyPatch, conflicts: list[Any], first: Any, second: Any
+) -> None:
+    """Each transaction has locked its own user when the other one does: without one lock order they deadlock."""
+    users = [user_from_token("owners", at=-3600, username=name) for name in ("a", "b")]
+    cognito(REMEMBERED_GROUPS_SECONDS=60 if first is expire else None)
+    barrier, plan = Barrier(2), memberships._plan_writes
+
+    def plan_together(wanted: Any) -> Any:
+        with suppress(BrokenBarrierError):  # the other one waits for a lock of this one
+            barrier.wait(0.2)
+        return plan(wanted)
+
+    monkeypatch.setattr(memberships, "_plan_writes", plan_together)
+
+    def remove(call: Any, user: Any) -> None:
+        try:
+            call(user)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(remove, (first, second), users))
+    assert (conflicts, sorted(flags_of(user.username)[1] for user in users)) == ([], [False, True])
 
 
 @pytest.mark.django_db

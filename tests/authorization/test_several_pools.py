@@ -19,10 +19,10 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import IssuerError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.testing import sign_in
-from django_cognito.users import bulk_provisioning
+from django_cognito.users.accounts.machine import MachineUser
+from django_cognito.users.attributes.claim_sources import claims_from_directory
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.claim_sources import claims_from_directory
-from django_cognito.users.machine import MachineUser
+from django_cognito.users.writing import bulk_provisioning
 from tests.support.callers import bearer
 from tests.support.scenarios.users import django_groups, token
 

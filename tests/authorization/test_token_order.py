@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from django_cognito.conf.loading import get_settings
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
-from django_cognito.users import provisioning
+from django_cognito.users.attributes.claim_sources import IdentityClaims, Source
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.claim_sources import IdentityClaims, Source
+from django_cognito.users.writing import provisioning
 from tests.support import source
 from tests.support.scenarios.users import NOW, django_groups, link_of, token
 from tests.support.sizes import choose_size
@@ -133,7 +133,8 @@ def test_newer_token_restores_attributes_of_another_source(user_from_token) -> N
     assert user_from_token(at=-40, token_use="id", given_name="X").first_name == "X"
 
 
-def test_id_token_without_attributes_writes_only_the_moment(user_from_token, writes) -> None:
+def test_id_token_without_attributes_writes_only_the_moment(user_from_token, writes, cognito) -> None:
+    cognito(KEEP_MISSING_ATTRIBUTES=["email", "first_name", "last_name"])
     user_from_token(at=-60, token_use="id", given_name="X")
     with writes(1):
         user_from_token(at=-40, token_use="id", email=None)

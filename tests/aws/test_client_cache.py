@@ -84,6 +84,12 @@ def test_resource_signs_for_the_user(alice: UserAws, s3: ScriptedServer) -> None
     assert signer(s3.requests[0]) == ("ASIA-alice-1", "session-alice-1")
 
 
+def test_client_of_cognito_sync_signs_for_the_user(alice: UserAws, s3: ScriptedServer) -> None:
+    sync = alice.client("cognito-sync", endpoint_url=s3.url, config=ONE_TRY)
+    sync.list_datasets(IdentityPoolId=POOL_ID, IdentityId=identity_of("alice"))
+    assert signer(s3.requests[0]) == ("ASIA-alice-1", "session-alice-1")
+
+
 def test_session_signs_for_the_user(alice: UserAws, s3: ScriptedServer) -> None:
     ask_s3(alice.session().client("s3", endpoint_url=s3.url))
     assert signer(s3.requests[0]) == ("ASIA-alice-1", "session-alice-1")

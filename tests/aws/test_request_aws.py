@@ -28,6 +28,7 @@ from django_cognito.users.authentication import authenticate
 from tests.support.callers import bearer, end_tokens
 from tests.support.error_reports import report_of
 from tests.support.scenarios.login import Gate, token_response
+from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 from .token_identity_endpoint import (
     GET_CREDENTIALS,
@@ -295,7 +296,7 @@ def zen(settings: Any, identity_endpoint: TokenIdentityEndpoint) -> Iterator[Tok
         acme |= {"IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": identity_endpoint.url}
         other = {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"}
         other |= {"IDENTITY_POOL_ID": ZEN_IDENTITY_POOL, "ENDPOINT_URL": endpoint.url, "LOGINS_KEY": "login.zen"}
-        settings.COGNITO = {"POOLS": {"acme": acme, "zen": other}}
+        settings.COGNITO = {"POOLS": {"acme": acme, "zen": other}, "HTTP_TIMEOUT_SECONDS": HTTP_TIMEOUT_SECONDS}
         yield endpoint
 
 

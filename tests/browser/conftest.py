@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support.chromium import running_chromium
 from local_cognito_support.identity_provider import Provider, provider
 from local_cognito_support.scripted_server import Answer, ScriptedServer
 from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Browser, Page, expect
 
 from django_cognito import factories
-from tests.support.chromium import running_chromium
 from tests.support.local_cognito import settings_for
 from tests.support.watched_browser import NewBrowser, Watch, origin_of
 
@@ -19,14 +19,6 @@ from .pools import ALL_SCOPES, CHOICES, seed
 
 __all__ = ["provider"]
 
-_ARGS = (
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # no other host is reached
-)
 # The provider's own pages load this stylesheet; the request fails.
 _PROVIDER_STYLES = "https://cdn.jsdelivr.net"
 expect.set_options(timeout=30_000)  # a loaded computer is slow
@@ -34,7 +26,7 @@ expect.set_options(timeout=30_000)  # a loaded computer is slow
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with running_chromium(*_ARGS) as browser, pytest.MonkeyPatch.context() as patched:
+    with running_chromium() as browser, pytest.MonkeyPatch.context() as patched:
         # Playwright runs an event loop in this thread; the database is used between its calls, never inside them.
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield browser

@@ -190,7 +190,7 @@ def _wrong_issuer(scenario: Scenario) -> None:
 def _linked_elsewhere(scenario: Scenario) -> None:
     scenario.start_sign_in(identity_provider="Acme")
     authorize_as(scenario.page, "ian")
-    expect_greeting(scenario.page, "Acme_ian")
+    expect_greeting(scenario.page, "acme_ian")
     scenario.complete_sign_in("alice")
     scenario.press("Add my Acme account")
     authorize_as(scenario.page, "ian")

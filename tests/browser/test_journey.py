@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoLogin
-from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
+from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in, sign_in_by_keyboard_only
 from tests.support.watched_browser import EITHER_WAY
 
 pytestmark = [
@@ -23,7 +23,7 @@ pytestmark = [
 def test_sign_in_and_sign_out_by_keyboard_only(page: Page, site: str) -> None:
     page.goto(site)
     go_by_keyboard(page, "Sign in")
-    sign_in(page)
+    sign_in_by_keyboard_only(page)
     expect_greeting(page, "alice")
     assert page.url == f"{site}/"
     page.goto(f"{site}/auth/logout/")

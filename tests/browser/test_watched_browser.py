@@ -44,6 +44,8 @@ def test_error_page_is_no_problem(chromium: Browser, server: ScriptedServer) -> 
         ("<link rel=stylesheet href=/none.css>", "logs Failed to load resource"),
         ("<link rel=stylesheet href=https://cdn.example.com/a.css>", "requests https://cdn.example.com/a.css"),
         ("<script>localStorage.setItem('a', 'b')</script>", "uses the local storage"),
+        ("<script>localStorage.a = 'b'</script>", "uses the local storage"),
+        ("<iframe srcdoc='<script>localStorage.a = 1</script>'></iframe>", "uses the local storage"),
     ],
 )
 def test_forbidden_page_behaviour_is_a_problem(

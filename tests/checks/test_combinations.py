@@ -9,21 +9,31 @@ from tests.support.check_messages import change_cognito, find_check_ids, find_me
 COGNITO_BACKEND = "django_cognito.backends.CognitoBackend"
 API = {"ROOT_URLCONF": "tests.checks.urls"}
 TWICE = [{"name": "Acme", "domains": ["acme.com"]}, {"name": "Beta", "domains": ["beta.com", "ACME.com"]}]
+GET_USER = {"API_PROFILE_SOURCE": "get_user"}
 SCOPES = {"SCOPES_TO_PERMISSIONS": {"users/read": ["auth.view_user"]}}
+SERVICE_USERS = {"SERVICE_USERS": {"1testclient23456789": "importer"}}
 
 
 @pytest.mark.parametrize(
     ("changes", "site", "first_word"),
     [
         (SCOPES | {"TOKEN_USE": "id"}, {}, "SCOPES_TO_PERMISSIONS"),
+        (SERVICE_USERS | {"TOKEN_USE": "id"}, {}, "SERVICE_USERS"),
         ({"RESOURCE": "https://api.example.com", "TOKEN_USE": "id"}, {}, "RESOURCE"),
         ({"USER_CACHE_SECONDS": 30, "TOKEN_CACHE_SIZE": 0}, {}, "USER_CACHE_SECONDS"),
+        ({"KEEP_MISSING_ATTRIBUTES": ["email", "given_name"]}, {}, "KEEP_MISSING_ATTRIBUTES"),
+        ({"API_PROFILE_SOURCE": "get_user", "TOKEN_USE": "id"}, {}, "API_PROFILE_SOURCE"),
+        ({"API_PROFILE_SOURCE": "get_user", "ATTRIBUTES": {}}, {}, "API_PROFILE_SOURCE"),
+        ({"API_PROFILE_SECONDS": 600}, {}, "API_PROFILE_SECONDS"),
+        ({**GET_USER, "API_PROFILE_SECONDS": 60, "USER_CACHE_SECONDS": 90}, {}, "USER_CACHE_SECONDS"),
         ({"ADMIN_LOCAL_PASSWORD": True}, {"AUTHENTICATION_BACKENDS": [COGNITO_BACKEND]}, "ADMIN_LOCAL_PASSWORD"),
         ({"PROFILE_SOURCE": "userinfo"}, API, "ATTRIBUTES"),
         ({"PROFILE_SOURCE": "userinfo", "DOMAIN": ""}, API, "ATTRIBUTES"),
         ({"IDENTITY_PROVIDERS": ["Google"]}, API, "IDENTITY_PROVIDERS"),
         ({"IDENTITY_PROVIDERS": TWICE}, {}, "IDENTITY_PROVIDERS"),
         ({"SILENT_SIGN_IN": True, "DOMAIN": ""}, API, "SILENT_SIGN_IN"),
+        ({"REMEMBER_ME_SECONDS": 60, "DOMAIN": ""}, API, "REMEMBER_ME_SECONDS"),
+        ({"REMEMBER_ME_SECONDS": 61, "SESSION_MAX_SECONDS": 60}, {}, "REMEMBER_ME_SECONDS"),
     ],
 )
 def test_setting_without_effect_is_a_warning_that_names_it(
@@ -41,13 +51,17 @@ def test_setting_without_effect_is_a_warning_that_names_it(
     ("changes", "site"),
     [
         (SCOPES, {}),
+        (SERVICE_USERS, {}),
         ({"RESOURCE": "https://api.example.com"}, {}),
         ({"USER_CACHE_SECONDS": 30}, {}),
         ({"TOKEN_CACHE_SIZE": 0}, {}),
         ({"ADMIN_LOCAL_PASSWORD": True}, {}),
+        ({"REMEMBER_ME_SECONDS": 60, "SESSION_MAX_SECONDS": 60}, {}),
         ({"PROFILE_SOURCE": "userinfo", "IDENTITY_PROVIDERS": ["Google"], "SILENT_SIGN_IN": True}, {}),
         ({"PROFILE_SOURCE": "userinfo", "ATTRIBUTES": {}}, API),
         ({"LINK_BY_VERIFIED_EMAIL": True}, {}),
+        ({"KEEP_MISSING_ATTRIBUTES": ["first_name"]}, {}),
+        ({**GET_USER, "API_PROFILE_SECONDS": 60, "USER_CACHE_SECONDS": 60}, {}),
     ],
 )
 def test_settings_that_fit_together_are_accepted(settings: Any, changes: dict[str, Any], site: dict[str, Any]) -> None:

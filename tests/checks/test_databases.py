@@ -155,3 +155,39 @@ def test_check_command_with_a_database_reports_the_index() -> None:
     errors = io.StringIO()
     call_command("check", databases=["default"], stderr=errors)
     assert "django_cognito.W131" in errors.getvalue()
+
+
+# Service users
+
+
+@pytest.fixture
+def importer(settings: Any) -> User:
+    """Return the user of SERVICE_USERS."""
+    change_cognito(settings, LINK_BY_VERIFIED_EMAIL=False, SERVICE_USERS={settings.COGNITO["CLIENT_ID"]: "importer"})
+    return User.objects.create_user("importer")
+
+
+@pytest.mark.mistake("user of SERVICE_USERS missing, inactive, staff, a superuser or linked", by="check")
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"username": "another"}, "there is no such user, or it is linked to a Cognito user"),
+        ({"is_staff": True}, "the user is staff or a superuser"),
+        ({"is_superuser": True}, "the user is staff or a superuser"),
+        ({"is_active": False}, "the user is inactive"),
+    ],
+)
+def test_service_user_that_cannot_be_used_is_a_warning(importer: User, fields: dict[str, Any], problem: str) -> None:
+    assert found_ids(["default"]) == []
+    User.objects.update(**fields)
+    (message,) = check_database(None, databases=["default"])
+    assert message.id == "django_cognito.W137"
+    assert f"to 'importer': {problem}." in message.msg
+    assert "neither staff nor superuser" in text_of(message)
+
+
+def test_service_users_are_not_read_before_their_table_exists(importer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    importer.delete()
+    assert found_ids(["other"]) == []
+    monkeypatch.setattr(User._meta, "db_table", "users_after_migrate")
+    assert found_ids(["default"]) == []

@@ -13,6 +13,7 @@ from tests.support.check_messages import change_cognito, find_check_ids, find_me
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 COGNITO_BACKEND = "django_cognito.backends.CognitoBackend"
 COGNITO_AUTHENTICATION = "django_cognito.drf.CognitoAuthentication"
+DATASETS = "django_cognito.datasets"
 GRANT = {"GROUPS": {"editors": {"permissions": ["auth.view_user"]}}}
 
 
@@ -26,7 +27,8 @@ class OwnAuthentication(CognitoAuthentication):
 
 @pytest.fixture
 def api_site(settings: Any) -> None:
-    """Remove the login: no URLs, no DOMAIN, no middleware."""
+    """Remove the login: no URLs, no DOMAIN, no middleware. Remove datasets, whose views need the middleware."""
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != DATASETS]
     settings.ROOT_URLCONF = "tests.checks.urls"
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "cognito" not in name]
     change_cognito(settings, DOMAIN="")
@@ -73,6 +75,11 @@ def test_login_without_the_middleware_is_an_error_with_the_line(settings: Any) -
 
 def test_api_of_rest_framework_needs_no_middleware(api_site: None) -> None:
     assert find_check_ids() == []
+
+
+def test_datasets_without_the_middleware_are_a_warning(settings: Any, api_site: None) -> None:
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, DATASETS]
+    assert find_check_ids() == ["W102"]
 
 
 def test_site_that_authenticates_no_token_is_a_warning(settings: Any, api_site: None) -> None:

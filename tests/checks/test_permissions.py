@@ -22,9 +22,9 @@ def test_unknown_permission_is_a_warning_with_the_nearest(settings: Any) -> None
 
 @pytest.mark.mistake(MISTAKE, by="check")
 def test_unknown_app_is_a_warning_that_names_the_label(settings: Any) -> None:
-    change_cognito(settings, SCOPES_TO_PERMISSIONS={"notes/read": ["ntoes.view_something"]})
+    change_cognito(settings, SCOPES_TO_PERMISSIONS={"notes/read": ["ntoes.approve_all"]})
     (message,) = find_messages("W122")
-    assert "COGNITO['SCOPES_TO_PERMISSIONS']['notes/read'] grants 'ntoes.view_something'" in message.msg
+    assert "COGNITO['SCOPES_TO_PERMISSIONS']['notes/read'] grants 'ntoes.approve_all'" in message.msg
     assert "no installed app has the label 'ntoes'" in message.msg
     assert "Write 'app_label.codename'" in text_of(message)
 

@@ -90,6 +90,14 @@ def test_malformed_identity_pool_id_is_an_error_with_an_example(settings: Any) -
     assert IDENTITY_POOL in message.msg
 
 
+def test_directory_as_profile_source_without_boto3_is_an_error(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_cognito(settings, API_PROFILE_SOURCE="directory")
+    assert find_check_ids() == []
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    (message,) = find_messages("E043")
+    assert "pip install 'django-aws-cognito[aws]'" in text_of(message)
+
+
 @pytest.mark.mistake("CLIENT_SECRET_ARN without the extra aws", by="check")
 def test_secret_arn_without_boto3_is_an_error(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:the-name-AbCdEf"
@@ -98,3 +106,14 @@ def test_secret_arn_without_boto3_is_an_error(settings: Any, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "boto3", None)
     (message,) = find_messages("E042")
     assert "pip install 'django-aws-cognito[aws]'" in text_of(message)
+
+
+@pytest.mark.mistake("app client in SERVICE_USERS that is not in CLIENT_IDS", by="check")
+def test_service_user_of_an_unaccepted_client_is_a_warning(settings: Any) -> None:
+    own = settings.COGNITO["CLIENT_ID"]
+    change_cognito(settings, CLIENT_IDS=[own, "2machine"], SERVICE_USERS={"2machine": "importer"})
+    assert find_check_ids() == []
+    change_cognito(settings, SERVICE_USERS={"2machine": "importer", "3machine": "exporter"})
+    (message,) = find_messages("W136")
+    assert "'3machine', which is not in CLIENT_IDS" in message.msg
+    assert "Add '3machine' to CLIENT_IDS" in text_of(message)

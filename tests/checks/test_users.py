@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.test.utils import isolate_apps
 
-from django_cognito.checks.users import check_attributes, check_required_fields
+from django_cognito.checks.users import check_attributes, check_related_models, check_required_fields
 from django_cognito.conf import default_attributes
 from django_cognito.conf.loading import get_pool_registry, get_settings
 from tests.support.check_messages import change_cognito, text_of
@@ -47,6 +47,76 @@ def plain_user(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
 
     settings.COGNITO = {**settings.COGNITO}  # read again
     return use(monkeypatch, PlainUser)
+
+
+@pytest.fixture
+def related_models(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Use a user model with one-to-one relations in both directions, also to another user."""
+    with isolate_apps("django.contrib.auth"):
+
+        def make(name: str, bases: tuple[Any, ...], **fields: Any) -> Any:
+            meta = type("Meta", (), {"app_label": "auth"})
+            return type(name, bases, {"__module__": __name__, "Meta": meta, **fields})
+
+        def refer(model: Any, related_name: str, field: Any = models.OneToOneField, **options: Any) -> Any:
+            return field(model, on_delete=models.CASCADE, related_name=related_name, **options)
+
+        desk = make("Desk", (models.Model,), room=models.CharField(max_length=9))
+        fields = {"groups": None, "user_permissions": None, "desk": refer(desk, "+", null=True)}
+        member = make("Member", (AbstractUser,), partner=refer("self", "guest", null=True), **fields)
+        make("Captain", (member,), ship=models.TextField())
+        texts = {name: models.CharField(max_length=9) for name in ("department", "is_staff")}
+        make("Profile", (models.Model,), user=refer(member, "profile"), born=models.DateField(), **texts)
+        make("Address", (models.Model,), user=refer(member, "addresses", models.ForeignKey))
+    return use(monkeypatch, member)
+
+
+@pytest.mark.usefixtures("related_models")
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("profile.department", ""),
+        ("desk.room", ""),
+        ("profile.colour", "'colour' is no plain field of auth.Profile"),
+        ("profile.user", "'user' is no plain field of auth.Profile"),
+        ("profile.id", "'id' is no plain field of auth.Profile"),
+        ("profil.department", "'profil' is no one-to-one relation of auth.Member to another model"),
+        ("addresses.id", "'addresses' is no one-to-one relation of auth.Member to another model"),
+        ("partner.email", "'partner' is no one-to-one relation of auth.Member to another model"),
+        ("guest.email", "'guest' is no one-to-one relation of auth.Member to another model"),
+        ("captain.ship", "'captain' is no one-to-one relation of auth.Member to another model"),
+        ("profile.user.email", "'profile.user' is no one-to-one relation of auth.Member to another model"),
+        ("profile.is_staff", "lets a claim decide"),
+    ],
+)
+def test_dotted_name_must_be_a_field_of_a_one_to_one_relation(settings: Any, name: str, problem: str) -> None:
+    change_cognito(settings, ATTRIBUTES={name: "custom:value"})
+    messages = list(check_attributes(get_pool_registry()))
+    assert [message.id for message in messages] == ["django_cognito.E009"] * bool(problem)
+    if "relation" in problem:
+        assert messages[0].hint == "Use one of 'desk', 'profile'."
+    assert problem in " ".join(message.msg for message in messages)
+
+
+@pytest.mark.usefixtures("related_models")
+@pytest.mark.parametrize(
+    ("attributes", "is_missing"),
+    [
+        ({"profile.department": "custom:department"}, True),
+        ({"profile.department": "custom:department", "profile.born": "birthdate"}, False),
+        ({"desk.room": "custom:room"}, False),
+        ({"email": "email"}, False),
+    ],
+)
+def test_required_field_of_a_related_model_is_an_error(
+    settings: Any, attributes: dict[str, str], is_missing: bool
+) -> None:
+    change_cognito(settings, ATTRIBUTES=attributes)
+    messages = list(check_related_models(get_pool_registry()))
+    assert [message.id for message in messages] == ["django_cognito.E051"] * is_missing
+    if is_missing:
+        assert "auth.Profile requires 'born'" in messages[0].msg
+        assert "Map a claim to 'profile.born' in ATTRIBUTES" in text_of(messages[0])
 
 
 MISTAKE = "ATTRIBUTES (default) on a user model without those fields"

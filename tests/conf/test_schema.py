@@ -54,14 +54,23 @@ VALIDATORS: dict[str, Validator | str] = {
     "USERNAME": TEXT,
     "USER_ADAPTER": TEXT_OR_EMPTY,
     "ATTRIBUTES": "a dict from Django's field names to claim names, dotted paths or functions",
+    "KEEP_MISSING_ATTRIBUTES": TEXT_LIST,
     "PROFILE_SOURCE": "'id_token' or 'userinfo'",
+    "API_PROFILE_SOURCE": "None, 'get_user' or 'directory'",
+    "API_PROFILE_SECONDS": "a number of seconds from 60 to 2592000",
     "LINK_BY_VERIFIED_EMAIL": BOOLEAN,
     "LINKING_KEEPS_PASSWORD": BOOLEAN,
     "GROUPS_CLAIM": TEXT,
     "GROUPS": "a dict from Cognito's group names to their grants",
     "MIRROR_GROUPS": BOOLEAN,
     "KEEP_LAST_SUPERUSER": BOOLEAN,
+    "TENANT": (
+        "None, or a dict with one of 'claim', 'group_prefix' (it ends with '/' or ':') and 'function', and perhaps"
+        " 'selector'; functions may be dotted paths"
+    ),
+    "TENANT_GROUPS": "a dict from names of groups to their permissions",
     "SCOPES_TO_PERMISSIONS": "a dict from scopes to lists of permissions such as 'notes.change_note'",
+    "SERVICE_USERS": "a dict from app client ids to usernames such as {'2machine3456789': 'importer'}",
     "SCOPES": "a list of scopes that includes 'openid'",
     "REDIRECT_URI": URL_OR_EMPTY,
     "LOGOUT_URI": URL_OR_EMPTY,
@@ -72,6 +81,7 @@ VALIDATORS: dict[str, Validator | str] = {
         "a dict from hosts to a provider's name, or to {'provider': ..., 'prompt': ''}; prompt is 'login' or ''"
     ),
     "SILENT_SIGN_IN": BOOLEAN,
+    "RESUBMIT_FORMS": BOOLEAN,
     "ADMIN_LOCAL_PASSWORD": BOOLEAN,
     "POOL_RESOLVER": "a function that takes a request and returns an alias of POOLS, or its dotted path",
     "TOKENS_OF_OTHER_POOLS": "'reject' or 'allow'",
@@ -105,9 +115,31 @@ RANGES: dict[str, tuple[float, float]] = {
     "REVOCATION_SECONDS": (0.1, 300),
     "SESSION_IDLE_SECONDS": (60, 31_536_000),
     "SESSION_MAX_SECONDS": (60, 315_360_000),
+    "REMEMBER_ME_SECONDS": (60, 315_360_000),
+    "DATASETS_MAX_COUNT": (1, 100_000),
+    "DATASETS_MAX_RECORDS": (1, 10_000),
+    "DATASETS_MAX_BYTES": (1_024, 1_073_741_824),
+    "DATASETS_MAX_VALUE_BYTES": (1, 1_073_741_824),
+    "DATASETS_MAX_WRITES": (1, 1_000_000),
+    "DATASETS_DELETIONS_SECONDS": (86_400, 315_360_000),
 }
-OR_NONE = ("LINKING_MAX_AGE_SECONDS", "REMEMBERED_GROUPS_SECONDS", "SESSION_IDLE_SECONDS", "SESSION_MAX_SECONDS")
-UNITS = {"TOKEN_MAX_BYTES": "bytes", "TOKEN_CACHE_SIZE": "tokens", "MAX_REFRESHES": "requests"}
+OR_NONE = (
+    "LINKING_MAX_AGE_SECONDS",
+    "REMEMBER_ME_SECONDS",
+    "REMEMBERED_GROUPS_SECONDS",
+    "SESSION_IDLE_SECONDS",
+    "SESSION_MAX_SECONDS",
+)
+UNITS = {
+    "TOKEN_MAX_BYTES": "bytes",
+    "TOKEN_CACHE_SIZE": "tokens",
+    "MAX_REFRESHES": "requests",
+    "DATASETS_MAX_COUNT": "datasets",
+    "DATASETS_MAX_RECORDS": "records",
+    "DATASETS_MAX_BYTES": "bytes",
+    "DATASETS_MAX_VALUE_BYTES": "bytes",
+    "DATASETS_MAX_WRITES": "requests",
+}
 
 
 def _ids(value: Any) -> list[str]:
@@ -395,6 +427,14 @@ def test_invalid_pools_are_problems_that_name_the_pool(pools, expected) -> None:
     for problem, (number, hint) in zip(problems, expected, strict=True):
         assert hint in problem.hint
         assert number == "E006" or "COGNITO['POOLS']" in problem.message
+
+
+def test_service_users_of_all_user_pools_are_a_problem() -> None:
+    users = {"SERVICE_USERS": {"1acme": "importer"}}
+    (problem,) = find_problems({"POOLS": {"acme": ACME, "zen": ZEN}, **users})
+    assert (problem.id, "Set SERVICE_USERS in POOLS" in problem.hint) == ("django_cognito.E017", True)
+    assert find_problems({"POOLS": {"acme": {**ACME, **users}, "zen": ZEN}}) == []
+    assert find_problems({"POOLS": {"acme": ACME, "beta": {**ACME, "CLIENT_ID": "1beta"}}, **users}) == []
 
 
 def test_aliases_of_one_pool_share_it_with_all_clients(settings) -> None:

@@ -105,6 +105,12 @@ VALUES: list[tuple[str, Validator, list[Any], list[Any]]] = [
         [None, ["a"], {"a": "notes.view_note"}, {"a": ["view"]}, {"a": None}],
     ),
     (
+        "service users",
+        DECLARATIONS["SERVICE_USERS"].validator,
+        [{}, {"2machine": "importer", "3machine": "importer"}],
+        [None, ["a"], {"a": ""}, {"": "a"}, {"a": None}, {5: "a"}, {"a": ["importer"]}, {"a": "b\0"}],
+    ),
+    (
         "scopes",
         DECLARATIONS["SCOPES"].validator,
         [["openid"], ("openid", "email")],

@@ -81,7 +81,7 @@ def check_api_scope(pool: ContractPool) -> str:
     return scope
 
 
-@fact("a machine-to-machine token has `sub` equal to `client_id` and no username", used_by="users/machine.py")
+@fact("a machine-to-machine token has `sub` equal to `client_id` and no username", used_by="users/accounts/machine.py")
 def check_machine_token(pool: ContractPool) -> str:
     response = pool.post("/oauth2/token", pool.machine_client, grant_type="client_credentials")
     assert response.status_code == 200, response.text

@@ -53,6 +53,7 @@ def check_global_sign_out(pool: ContractPool) -> str:
     get_user = read_error(lambda: pool.call_public("get_user", AccessToken=tokens["AccessToken"]))
     refresh = read_error(lambda: _refresh(pool, pool.api_client, tokens["RefreshToken"]))
     assert get_user.startswith("NotAuthorizedException"), get_user
+    assert "token has been revoked" in get_user.lower(), get_user  # otherwise a live check has no answer
     assert refresh.startswith("NotAuthorizedException"), refresh
     return f"{get_user} / {refresh}"
 
@@ -80,6 +81,19 @@ def check_refresh_of_a_disabled_user(pool: ContractPool) -> str:
     return error
 
 
+@fact("GetUser of a disabled user names a revoked token or the user", used_by="core/auth_api/api_errors.py")
+def check_get_user_of_a_disabled_user(pool: ContractPool) -> str:
+    raw = pool.sign_in_by_api(pool.api_client)["AccessToken"]
+    pool.call("admin_disable_user", Username=pool.username)
+    try:
+        error = read_error(lambda: pool.call_public("get_user", AccessToken=raw))
+    finally:
+        pool.call("admin_enable_user", Username=pool.username)
+    assert error.startswith("NotAuthorizedException"), error
+    assert any(words in error.lower() for words in ("token has been revoked", "user is disabled")), error
+    return error
+
+
 @fact('ListUsers filters by the beginning of `sub` (`sub ^= "..."`)', used_by="core/directory.py")
 def check_filter_by_sub_prefix(pool: ContractPool) -> str:
     users = pool.call("list_users", Filter=f'sub ^= "{pool.sub[:8]}"', Limit=60)["Users"]
@@ -94,7 +108,9 @@ def check_sub_as_username(pool: ContractPool) -> str:
     return "the same user"
 
 
-@fact("an e-mail address that an administrator changes becomes unverified", used_by="users/contact_claims.py")
+@fact(
+    "an e-mail address that an administrator changes becomes unverified", used_by="users/attributes/contact_claims.py"
+)
 def check_changed_email(pool: ContractPool) -> str:
     if "email" in pool.description.get("UsernameAttributes", ()):
         raise UnmetRequirementError("the e-mail address is the sign-in name of this pool")

@@ -45,6 +45,7 @@ _AUTH: dict[str, Any] = {
     "recent": [CognitoBearer(recent_sign_in_seconds=300), CognitoSession(recent_sign_in_seconds=300)],
     "mfa": [CognitoBearer(requires_mfa=True), CognitoSession(requires_mfa=True)],
     "totp": CognitoBearer(requires_mfa=True, acr_values=["urn:cognito:loa:4"], recent_sign_in_seconds=300),
+    "live": [CognitoBearer(live_check={}), CognitoSession(live_check={"by": "get_user", "seconds": 5})],
     "django-first": [django_auth, CognitoBearer()],
 }
 for name, auth in _AUTH.items():

@@ -11,9 +11,11 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 from ninja.testing import TestAsyncClient, TestClient
 
 from django_cognito.contrib.ninja import CognitoBearer, CognitoSession
+from django_cognito.core.tokens.token import read_unverified
 from django_cognito.factories import discard_instances
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
@@ -452,3 +454,38 @@ def test_machine_to_machine_client_has_no_sign_in(client: Client, call: Call) ->
 def test_acr_values_of_an_operation_are_checked() -> None:
     with pytest.raises(TypeError, match="list of at least one"):
         CognitoBearer(requires_mfa=True, acr_values="urn:cognito:loa:4")
+
+
+@pytest.mark.usefixtures("with_or_without_middleware")
+def test_operation_can_require_a_live_check(client: Client, call: Call, cognito: Any) -> None:
+    scope = "aws.cognito.signin.user.admin"
+    raw = make_token(scope=scope)
+    user = {"UserAttributes": [{"Name": "sub", "Value": read_unverified(raw)["sub"]}]}
+    with ScriptedServer(json_answer(user)) as api:
+        cognito(ENDPOINT_URL=api.url)
+        assert [call(client, "live", headers=bearer(raw)).json()["user"] for _ in range(2)] == ["alice"] * 2
+        assert api.count == 1
+        api.script(Answer(500))
+        answer = call(client, "live", headers=bearer(make_token(scope=scope)))
+        assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
+        api.script(json_answer({"__type": "UserNotFoundException"}, 400))
+        answer = call(client, "live", headers=bearer(make_token(scope=scope)))
+        assert (answer.status_code, answer.json()["code"]) == (401, "user_disabled_in_cognito")
+        answer = call(client, "live", headers=bearer(make_token(username="bob")))
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_required")
+
+
+def test_live_check_ends_the_session_of_an_operation(client: Client, call: Call, cognito: Any) -> None:
+    with ScriptedServer(json_answer({"__type": "UserNotFoundException"}, 400)) as api:
+        cognito(ENDPOINT_URL=api.url)
+        sign_in(client, scope="aws.cognito.signin.user.admin")
+        answer = call(client, "live")
+    assert (answer.status_code, answer.json()["code"]) == (401, "login_ended")
+    assert call(client, "session").status_code == 401
+
+
+def test_arguments_of_a_live_check_are_checked() -> None:
+    with pytest.raises(ValueError, match="GetUser returns no groups"):
+        CognitoBearer(live_check={"groups": ["editors"]})
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        CognitoSession(live_check={"second": 5})  # type: ignore[typeddict-unknown-key]

@@ -198,6 +198,7 @@ def test_transient_error_is_unavailable(error: Exception) -> None:
     with pytest.raises(CognitoUnavailableError) as caught:
         list(Directory(Pages(error), POOL_ID).users())
     assert caught.value.__cause__ is error
+    assert caught.value.is_outage is not is_throttled(caught.value)
 
 
 @pytest.mark.parametrize(

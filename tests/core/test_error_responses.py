@@ -151,9 +151,9 @@ def test_quoted_text_is_escaped_and_at_most_200_characters() -> None:
 
 
 def test_quoting_a_long_text_takes_no_time() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()  # not that of other processes
     quote_text("x" * 1_000_000)
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5
 
 
 @pytest.mark.mistake("client secret missing, wrong, or given for a public client", by="request")

@@ -3,15 +3,26 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 
 
+class Desk(models.Model):
+    """A related row to which the user model refers."""
+
+    room = models.CharField(max_length=8)
+
+    def __str__(self) -> str:
+        return self.room
+
+
 class EmailUser(AbstractBaseUser):
     """Signs in with a required email address; has no groups, permissions or flags."""
 
+    desk = models.OneToOneField(Desk, null=True, on_delete=models.SET_NULL)
     email = models.EmailField(unique=True)
     address = models.JSONField(default=dict)
     age = models.PositiveSmallIntegerField(null=True)
@@ -57,6 +68,51 @@ class NamelessUser(AbstractBaseUser):
     def is_staff(self) -> bool:
         """Return whether this is "root", as in Django's documentation."""
         return self.name == "root"
+
+
+class UuidUser(AbstractUser):
+    """Has a UUID as its key and no username; signs in with an email address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(unique=True)
+    # Names of their own: those of AbstractUser belong to UniqueEmailUser.
+    groups = models.ManyToManyField("auth.Group", blank=True, related_name="uuid_users")
+    user_permissions = models.ManyToManyField("auth.Permission", blank=True, related_name="uuid_users")
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+    objects = BaseUserManager()  # type: ignore[assignment,misc]
+
+
+class Profile(models.Model):
+    """A related row that refers to the user, of whichever model."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile")
+    department = models.CharField(max_length=8, blank=True)
+    badge = models.CharField(max_length=20, null=True, unique=True)  # noqa: DJ001 - for the sake of unique
+    phone = models.CharField(max_length=20, blank=True)
+    note = models.TextField(default="of the site")
+
+    def __str__(self) -> str:
+        return self.department
+
+
+class Locker(models.Model):
+    """A related row with a required field, which counts the calls of its own `save`."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    number = models.IntegerField()
+    colour = models.CharField(max_length=9, blank=True)
+    saves = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    def save(self, *args: Any, update_fields: Any = None, **options: Any) -> None:
+        """Count the call."""
+        self.saves += 1
+        super().save(*args, update_fields=update_fields and [*update_fields, "saves"], **options)
 
 
 class Organisation(models.Model):
@@ -135,6 +191,27 @@ class MemberUser(Account, AbstractBaseUser):
         user = super().from_db(*args, **options)
         user.loaded_likes = list(user.likes)
         return user
+
+
+class Record(models.Model):
+    """A related row with fields whose values a database or its driver returns in another form than they were set."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="record")
+    amount = models.DecimalField(max_digits=9, decimal_places=3, null=True)
+    ratio = models.FloatField(null=True)
+    born_on = models.DateField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    wakes_at = models.TimeField(null=True)
+    shift = models.DurationField(null=True)
+    key = models.UUIDField(null=True)
+    host = models.GenericIPAddressField(null=True)
+    is_member = models.BooleanField(null=True)
+    likes = models.JSONField(null=True)
+    picture = models.FileField(null=True)
+    motto = ShoutedField(max_length=20, default="none")
+
+    def __str__(self) -> str:
+        return self.motto
 
 
 class ProxyOfAccount(Account):

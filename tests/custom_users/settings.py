@@ -18,10 +18,16 @@ INSTALLED_APPS = [
 ROOT_URLCONF = "django_cognito.urls"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 ATTRIBUTES = {
-    "EmailUser": {"email": "email", "address": "address", "age": "custom:age"},
-    "UniqueEmailUser": {"email": "email", "first_name": "given_name"},
+    "EmailUser": {"email": "email", "address": "address", "age": "custom:age", "desk.room": "custom:room"},
+    "UniqueEmailUser": {
+        "email": "email",
+        "first_name": "given_name",
+        "profile.department": "custom:department",
+        "profile.badge": "custom:badge",
+        "profile.phone": "phone_number",
+    },
     "NamelessUser": {"nickname": "nickname"},
-    "MemberUser": {},
+    "MemberUser": {"profile.department": "custom:department"},
     "TenantUser": {"email": "email"},
 }
 COGNITO = {**_COGNITO, "ATTRIBUTES": ATTRIBUTES[os.environ["USER_MODEL"]]}

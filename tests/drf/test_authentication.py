@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -239,14 +238,6 @@ def test_token_of_an_inactive_user_is_401(client: Client) -> None:
     get_user_model().objects.update(is_active=False)
     answer = call(client, "get", "/who/", make_token())
     assert (answer.status_code, answer.json()["code"]) == (401, "user_inactive")
-
-
-def test_throttle_counts_each_machine_to_machine_client(client: Client, settings: Any) -> None:
-    cache.clear()
-    settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": ["7machine", "8machine"]}
-    tokens = [make_token(username=None, client_id=client_id) for client_id in ("7machine", "8machine")]
-    assert [call(client, "get", "/throttled/", raw).status_code for raw in tokens] == [200, 200]
-    assert call(client, "get", "/throttled/", tokens[0]).status_code == 429
 
 
 @BOTH_ORDERS

@@ -7,7 +7,6 @@ from django.urls import path
 from rest_framework.authentication import BaseAuthentication, BasicAuthentication, SessionAuthentication
 from rest_framework.permissions import AllowAny, DjangoModelPermissions, IsAuthenticated
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from django_cognito.drf import CognitoAuthentication, HasScope, InGroup
@@ -60,14 +59,6 @@ class Public(ShowUser):
     permission_classes = [AllowAny]
 
 
-class OneAMinute(UserRateThrottle):
-    rate = "1/min"
-
-
-class Throttled(ShowUser):
-    throttle_classes = [OneAMinute]
-
-
 class Protected(APIView):
     """Check its permissions for the view and for an object."""
 
@@ -112,7 +103,6 @@ urlpatterns = [
     path("other-scheme-last/", ShowUser.as_view(authentication_classes=[CognitoAuthentication, OtherScheme])),
     path("open/", ShowUser.as_view(permission_classes=[AllowAny])),
     path("public/", Public.as_view()),
-    path("throttled/", Throttled.as_view()),
     path("may/", MayChangeGroups.as_view()),
     path("groups/", Groups.as_view()),
     *(

@@ -40,7 +40,7 @@ def stack(local_cognito: "Emulator", site_port: int, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("fieldnotes")
     with Processes(folder) as processes:
         running_stack = Stack(folder, processes, local_cognito.port, site_port)
-        running_stack.start_site(running_stack.build_environment())
+        running_stack.start_site({**running_stack.build_environment(), "FIELDNOTES_SYNC_RATE": "5"})
         yield running_stack
 
 

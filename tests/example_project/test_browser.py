@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from local_cognito_support import axe
+from local_cognito_support.chromium import running_chromium
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from demo.stack import Stack
-from tests.support.chromium import running_chromium
 
 UNKNOWN_IDENTITY = "eu-west-1:00000000-0000-4000-8000-000000000000"
 pytestmark = pytest.mark.needs("chromium")
 
 PATHS = (
     *("/", "/notes/", "/notes/6/", "/notes/new/", "/notes/6/edit/", "/me/", "/nowhere/", "/admin/", "/auth/logout/"),
-    *("/auth/callback/", "/auth/logins/"),
+    *("/auth/callback/", "/auth/logins/", "/stations/", "/stations/heath/"),
     *(
         "/files/",
         "/files/mine/heron.txt/delete/",
@@ -58,9 +58,9 @@ def _sign_in(page: Page, stack: Stack, username: str) -> None:
     """Sign in by keyboard: the first field has the focus, and Enter submits the form."""
     page.goto(f"{stack.site}/auth/login/")
     expect(page.get_by_label("Username")).to_be_focused()  # keys pressed before the focus are lost
-    page.keyboard.type(username)
+    page.keyboard.insert_text(username)
     page.keyboard.press("Tab")
-    page.keyboard.type(stack.pool.users[username].password)
+    page.keyboard.insert_text(stack.pool.users[username].password)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{stack.site}/notes/")
 
@@ -90,6 +90,25 @@ def test_note_is_created_by_keyboard(context: BrowserContext, stack: Stack) -> N
     _tab_to(page, "Sign out")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_note_of_an_ended_session_is_saved_after_the_sign_in(context: BrowserContext, stack: Stack) -> None:
+    page, title = context.new_page(), f"In the browser {token_hex(4)}"
+    _sign_in(page, stack, "alice")
+    page.goto(f"{stack.site}/notes/new/")
+    page.locator("#id_title").fill(title)
+    page.locator("#id_body").fill("Written before the session ended.")
+    context.clear_cookies(name="fieldnotes_session")
+    page.get_by_role("button", name="Save the note").click()
+    expect(page.get_by_role("heading", name="Sign in to send the form")).to_be_visible()
+    with context.expect_page() as opened:
+        page.get_by_role("link", name="Sign in in a new tab").click()
+    expect(opened.value.get_by_role("heading", name="You are signed in")).to_be_visible()
+    expect(page.get_by_text("Send the form as this user? alice")).to_be_visible()
+    page.get_by_role("button", name="Send the form").click()
+    expect(page.get_by_role("status")).to_contain_text(f"“{title}” was saved.")
+    page.goto(f"{stack.site}/notes/")
+    expect(page.get_by_role("heading", name=title)).to_have_count(1)
 
 
 def test_file_is_uploaded_and_deleted_by_keyboard(context: BrowserContext, stack: Stack) -> None:
@@ -132,16 +151,21 @@ def test_pages_fit_have_contrast_and_request_no_other_host(context: BrowserConte
     long_note = urlsplit(page.url).path
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    problems: list[tuple[object, ...]] = []
-    for path in (*PATHS, long_note, f"{long_note}photo/edit/"):
-        for scheme in _open_in_each_scheme(page, stack.site + path):
-            problems += [(path, scheme, *text) for text in _texts_with_low_contrast(page)]
-            for width in (360, 1280):
-                page.set_viewport_size({"width": width, "height": 740})
-                if (content_width := page.evaluate("document.documentElement.scrollWidth")) != width:
-                    problems.append((path, scheme, f"{content_width} instead of {width} pixels wide"))
-    assert problems == []
+    assert _find_layout_problems(page, stack, (*PATHS, long_note, f"{long_note}photo/edit/")) == []
     assert hosts == {urlsplit(stack.site).netloc}
+
+
+@pytest.mark.parametrize(
+    ("username", "paths"),
+    [("ines", ("/stations/", "/stations/mill/", "/stations/mill/3/", "/stations/mill/new/")), ("carol", ("/sync/",))],
+    ids=["stations", "synchronization"],
+)
+def test_pages_of_members_and_admins_fit_and_have_contrast(
+    context: BrowserContext, stack: Stack, username: str, paths: tuple[str, ...]
+) -> None:
+    page = context.new_page()
+    _sign_in(page, stack, username)
+    assert _find_layout_problems(page, stack, paths) == []
 
 
 @pytest.mark.needs("npm")
@@ -159,6 +183,31 @@ def test_axe_finds_no_violations_for_anonymous_or_editor(context: BrowserContext
     for path in PATHS:
         check(path, "alice")
     assert violations == []
+
+
+@pytest.mark.needs("npm")
+def test_axe_finds_no_violations_on_stations_and_sync_pages(context: BrowserContext, stack: Stack) -> None:
+    violations: list[str] = []
+    for username, path in (("ines", "/stations/mill/"), ("ines", "/stations/mill/new/"), ("carol", "/sync/")):
+        context.clear_cookies()
+        page = context.new_page()
+        _sign_in(page, stack, username)
+        for scheme in _open_in_each_scheme(page, stack.site + path):
+            violations.extend(f"{path}, {scheme}: {line}" for line in axe.violations(page))
+    assert violations == []
+
+
+def _find_layout_problems(page: Page, stack: Stack, paths: tuple[str, ...]) -> list[tuple[object, ...]]:
+    """Return texts with low contrast and pages that are wider than the window, in both sizes and colour schemes."""
+    problems: list[tuple[object, ...]] = []
+    for path in paths:
+        for scheme in _open_in_each_scheme(page, stack.site + path):
+            problems += [(path, scheme, *text) for text in _texts_with_low_contrast(page)]
+            for width in (360, 1280):
+                page.set_viewport_size({"width": width, "height": 740})
+                if (content_width := page.evaluate("document.documentElement.scrollWidth")) != width:
+                    problems.append((path, scheme, f"{content_width} instead of {width} pixels wide"))
+    return problems
 
 
 def _texts_with_low_contrast(page: Page) -> list[tuple[str, str, str]]:

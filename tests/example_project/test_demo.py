@@ -1,6 +1,7 @@
 """Test the demo: its ports, its seed and its child processes."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -33,6 +34,15 @@ def test_free_port_is_not_a_port_of_outgoing_connections() -> None:
     assert all(20_000 <= find_free_port(0) < 32_768 for _ in range(20))
 
 
+def test_free_port_does_not_depend_on_the_seed_of_random() -> None:
+    """pytest-randomly seeds `random` in each process of a test run with the same number."""
+    ports = set()
+    for _ in range(4):
+        random.seed(1)
+        ports.add(find_free_port(0))
+    assert len(ports) > 1
+
+
 def test_excluded_port_is_replaced() -> None:
     port = find_free_port(0)
     assert find_free_port(port, excluded=frozenset({port})) != port
@@ -44,14 +54,19 @@ def test_seed_contains_the_actual_site_url() -> None:
     assert seed.SEED_ORIGIN not in text
 
 
-def test_seed_users_have_groups_and_dave_has_a_totp_secret() -> None:
+def test_seed_users_have_groups_kate_is_disabled_dave_has_totp() -> None:
     users = seed.read_pools(seed.SEED_FILE.read_text())[0].users
     assert {name: user.groups for name, user in users.items()} == {
         "alice": ("editors",),
         "bob": ("viewers",),
         "carol": ("admins",),
         "dave": ("editors",),
+        "hugo": ("viewers", "station/heath/editors"),
+        "ines": ("viewers", "station/heath/viewers", "station/mill/editors"),
+        "jon": ("viewers", "station/mill/viewers"),
+        "kate": ("viewers",),
     }
+    assert [name for name, user in users.items() if not user.enabled] == ["kate"]
     assert [name for name, user in users.items() if user.totp_secret] == ["dave"]
 
 

@@ -33,7 +33,7 @@ refused = api.get("/", headers=bearer(username="ada@example.com"))
 api.get("/", headers=bearer(username="ada@example.com", iat=int(time.time()) - 60, **ACME))
 ada = Member.objects.get()
 api_first = read_member(ada.pk)
-sign_in(Client(), "ada@example.com", name="Ada", **ACME)
+sign_in(Client(), "ada@example.com", name="Ada", **ACME, **{"custom:department": "Sales"})
 signed_in = read_member(ada.pk)
 
 eve = sign_in(Client(), "eve@example.com", email="ada@example.com", **ACME)
@@ -48,6 +48,7 @@ result = {
     "refused": [refused.status_code, "site.no_organisation" in refused.text],
     "API first": api_first,
     "signed in": signed_in,
+    "profile": ada.profile.department,
     "second user": [eve.pk == ada.pk, read_member(eve.pk)[0]],
     "normalized": bob.email,
     "rights": [bob.is_staff, bob.has_perm("auth.view_group")],
@@ -86,6 +87,10 @@ def test_api_first_member_has_an_invalid_address(result: Any) -> None:
 
 def test_next_sign_in_replaces_the_invalid_address(result: Any) -> None:
     assert result["signed in"] == ["ada@example.com", "Ada", "acme", False]
+
+
+def test_profile_of_a_member_is_created_with_its_claim(result: Any) -> None:
+    assert result["profile"] == "Sales"
 
 
 def test_second_member_with_the_same_address_is_another_user(result: Any) -> None:

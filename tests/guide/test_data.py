@@ -15,7 +15,7 @@ from tests.support.guide import GUIDE
 from tests.support.new_project import NewProject
 
 PAGE = (GUIDE / "data.md").read_text()
-MODELS = list(apps.get_app_config("django_cognito").get_models())
+MODELS = [model for app in ("django_cognito", "cognito_datasets") for model in apps.get_app_config(app).get_models()]
 SESSION_KEYS = {"_auth_user_id", "_auth_user_backend", "_auth_user_hash"}  # "Django's own keys" of the page
 
 SCRIPT = """

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from local_cognito import Emulator
 from local_cognito.seeds.reading import DEFAULT_SEED
+from local_cognito_support.chromium import running_chromium
 from playwright.sync_api import Page, expect
 
 from demo.ports import find_free_port
-from tests.support.chromium import running_chromium
 from tests.support.new_project import NewProject
 
 expect.set_options(timeout=30_000)  # a loaded computer is slow

@@ -64,3 +64,11 @@ def test_other_members_of_a_user_do_not_exist() -> None:
     assert [name for name in ("email", "date_joined", "last_login") if hasattr(user, name)] == []
     with pytest.raises(ValueError, match="must be a"):
         LogEntry(user=user)
+
+
+def test_service_user_of_the_page_has_no_password_and_is_the_client(cognito: Any) -> None:
+    cognito(SERVICE_USERS={"1testclient23456789": "importer"})
+    user = load_object("machines", "create_service_user")("importer")
+    assert not user.has_usable_password()
+    assert get("/api/", username=None, scope="orders/read").status_code == 403
+    assert authenticate(make_token(username=None))[0] == user

@@ -12,11 +12,11 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 from local_cognito import Emulator
+from local_cognito_support.chromium import running_chromium
 from local_cognito_support.hosted_site import read_query
 from playwright.sync_api import Browser, Page, Request, expect
 
 from demo.ports import find_free_port
-from tests.support.chromium import running_chromium
 from tests.support.new_project import NewProject
 
 expect.set_options(timeout=30_000)  # a loaded computer is slow

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from local_cognito_support.chromium import CHROMIUM_ARGUMENTS
 
 from tests.support.new_project import NewProject
-from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
+from tests.support.real_parts import chromium_path
 
 PITFALLS = """
 import pytest

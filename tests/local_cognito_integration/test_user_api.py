@@ -101,6 +101,20 @@ def test_global_sign_out_ends_the_other_refresh_token(emulator: Emulator, open_a
     assert code_of(lambda: api.refresh(second["RefreshToken"])) == "invalid_grant"
 
 
+def test_attribute_that_was_removed_or_emptied_is_not_returned(
+    emulator: Emulator, open_api: Any, administration: Any
+) -> None:
+    api, raw = open_api("1public"), sign_in(emulator, "1public")["AccessToken"]
+    user = {"UserPoolId": POOL_ID, "Username": "alice"}
+    names = [{"Name": name, "Value": "Ada"} for name in ("given_name", "nickname", "locale")]
+    administration.admin_update_user_attributes(**user, UserAttributes=names)
+    assert {"given_name", "nickname", "locale"} <= api.get_user(raw).keys()
+    administration.admin_delete_user_attributes(**user, UserAttributeNames=["given_name"])
+    administration.admin_update_user_attributes(**user, UserAttributes=[{"Name": "nickname", "Value": ""}])
+    attributes = api.get_user(raw)
+    assert ("given_name" in attributes, attributes.get("nickname", ""), attributes["locale"]) == (False, "", "Ada")
+
+
 def test_disabled_and_deleted_users_have_codes_of_their_own(
     emulator: Emulator, open_api: Any, administration: Any
 ) -> None:

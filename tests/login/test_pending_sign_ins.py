@@ -116,7 +116,7 @@ def test_state_has_no_redirect_uri(client: Client) -> None:
     plaintext = decrypt(decode_base64url(payload), associated_data=sign_in_id.encode(), purpose=purpose)
     assert b"/mine/" in plaintext
     assert b"callback" not in plaintext
-    assert json.loads(plaintext)[0] == 2
+    assert json.loads(plaintext)[0] == 3
 
 
 def test_redirect_uri_is_computed_again_at_the_callback(client: Client, token_endpoint: ScriptedServer) -> None:

@@ -175,7 +175,7 @@ def test_state_has_its_own_key() -> None:
 
 def test_state_of_another_version_is_unknown() -> None:
     purpose, sign_in_id = b"django_cognito.login.state", make_pending().id
-    for plaintext in ([3, "default"], [1], [0]):
+    for plaintext in ([2, "default"], [4, "default"], [1], [0]):
         sealed_payload = encrypt(json.dumps(plaintext).encode(), associated_data=sign_in_id.encode(), purpose=purpose)
         assert is_unknown(f"{sign_in_id}.{encode_base64url(sealed_payload)}")
 

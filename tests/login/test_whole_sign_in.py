@@ -267,11 +267,28 @@ def test_id_token_is_not_bound_to_the_resource(
     assert get_verdict(store.decrypt_tokens(only_login()).id_token) == (200, "alice")
 
 
-def test_machine_to_machine_token_is_not_bound_to_the_resource(emulator: Emulator, settings: Any) -> None:
-    settings.COGNITO = settings_for(emulator, RESOURCE=API, CLIENT_IDS=["1public", "4machine"])
+def get_machine_token(emulator: Emulator) -> str:
     form = {"grant_type": "client_credentials", "client_id": "4machine", "client_secret": SECRET}
     answer = requests.post(f"{emulator.url}/oauth2/token", data=form, timeout=30)
-    assert get_verdict(answer.json()["access_token"]) == (200, "4machine")
+    return str(answer.json()["access_token"])
+
+
+def test_machine_to_machine_token_is_not_bound_to_the_resource(emulator: Emulator, settings: Any) -> None:
+    settings.COGNITO = settings_for(emulator, RESOURCE=API, CLIENT_IDS=["1public", "4machine"])
+    assert get_verdict(get_machine_token(emulator)) == (200, "4machine")
+
+
+def test_machine_to_machine_client_is_its_service_user(emulator: Emulator, settings: Any) -> None:
+    users = {"4machine": "importer"}
+    settings.COGNITO = settings_for(emulator, CLIENT_IDS=["1public", "4machine"], SERVICE_USERS=users)
+    raw = get_machine_token(emulator)
+    assert get_verdict(raw) == (401, "service_user_rejected")
+    user = get_user_model().objects.create_user("importer")
+    assert get_verdict(raw) == (200, "importer")
+    user.is_active = False
+    user.save()
+    assert get_verdict(raw) == (401, "user_inactive")
+    assert (get_user_model().objects.count(), CognitoUser.objects.count()) == (1, 0)
 
 
 # Refresh

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Timer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.test import Client
 from local_cognito_support.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
 
+from django_cognito.core.http import client as http_client
+from django_cognito.core.http.deadline import Deadline
 from django_cognito.models import CognitoLogin
 from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, KEYLESS, UNREADABLE
 from tests.support.cases import cases
@@ -69,13 +73,30 @@ REFUSALS: dict[str, tuple[Step, str]] = {
 
 @pytest.fixture
 def token_endpoint_fault(settings: Any, provider: Provider) -> FaultContext:
-    """Return a context manager: the token endpoint has the fault `name`, and the site a timeout that fits it."""
+    """Return a context manager: the token endpoint has the fault `name`.
+
+    The deadline of the site ends soon if the fault would last forever, but not before the request was sent: otherwise a
+    slow computer sends none.
+    """
+    deadlines: list[Deadline] = []
+
+    def start_deadline(seconds: float) -> Deadline:
+        deadlines.append(Deadline(seconds))
+        return deadlines[-1]
+
+    def end_soon(step: Step) -> Step:
+        def send(*args: Any) -> None:
+            Timer(HASTE, deadlines[-1]._shut_down).start()
+            step.send(*args)
+
+        return SimpleNamespace(send=send)  # type: ignore[return-value]
 
     @contextmanager
     def fault_of(name: str) -> Iterator[None]:
-        provider.fault = Fault(steps={"token": OUTAGES[name]()})
-        is_about_time = name.startswith(("FI-15", "FI-16"))
-        with settings_of(settings, TOKEN_TIMEOUT_SECONDS=HASTE if is_about_time else HTTP_TIMEOUT_SECONDS):
+        step = OUTAGES[name]()
+        provider.fault = Fault(steps={"token": end_soon(step) if name.startswith(("FI-15", "FI-16")) else step})
+        with settings_of(settings, TOKEN_TIMEOUT_SECONDS=HTTP_TIMEOUT_SECONDS), pytest.MonkeyPatch.context() as patched:
+            patched.setattr(http_client, "Deadline", start_deadline)
             try:
                 yield
             finally:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 DIRECTORY = Path(__file__).parent
 # A patch may change the packages, their documents and the lower bounds of the dependencies.
-PLACES = ("django_cognito/", "packages/", "docs/", "pyproject.toml", "tests/lowest.txt")
+PLACES = ("django_cognito/", "packages/", "docs/", "example_project/", "pyproject.toml", "tests/lowest.txt")
 # A patch may name tests in these directories.
 TESTS = ("tests/", "packages/local-cognito/tests/")
 DATABASES = ("mariadb", "sqlite")

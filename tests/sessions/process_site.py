@@ -19,4 +19,5 @@ CACHES = {
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 SESSION_COOKIE_AGE = 300  # seconds; then Redis deletes the sessions of the tests
-COGNITO = json.loads(os.environ["PROCESS_SITE_COGNITO"])
+# All requests may wait for a refresh, also if the computer takes a second for it.
+COGNITO = {**json.loads(os.environ["PROCESS_SITE_COGNITO"]), "MAX_REFRESHES": 100}

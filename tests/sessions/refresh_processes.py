@@ -81,7 +81,7 @@ class DelayingProxy:
     def wait_until_delayed(self, count: int) -> None:
         """Wait until at least `count` responses are delayed."""
         with self._changed:
-            is_reached = self._changed.wait_for(lambda: self.delayed_count >= count, 30)
+            is_reached = self._changed.wait_for(lambda: self.delayed_count >= count, 60)
             assert is_reached, f"{self.delayed_count} responses are delayed"
 
     def release(self) -> None:
@@ -101,7 +101,7 @@ class DelayingProxy:
                 if self._is_delaying:
                     self.delayed_count += 1
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: not self._is_delaying, 60)
+                    self._changed.wait_for(lambda: not self._is_delaying, 120)
         return answer
 
 

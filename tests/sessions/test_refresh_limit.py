@@ -31,6 +31,11 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(autouse=True)
+def _no_slow_requests() -> None:
+    """Leave the limit as it is: the tests of pauses have a clock of their own."""
+
+
 @pytest.fixture
 def limit(clock: Clock) -> RefreshLimit:
     return RefreshLimit(get_settings(), now=clock)

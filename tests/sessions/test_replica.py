@@ -19,8 +19,8 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.signals import account_linked, signed_out
 from django_cognito.testing import make_token, sign_in
-from django_cognito.users.bulk_provisioning import update_users
-from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users.attributes.claim_sources import claims_from_directory
+from django_cognito.users.writing.bulk_provisioning import update_users
 from tests.aws.token_identity_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, TokenIdentityEndpoint
 from tests.support.callers import bearer
 from tests.support.scenarios.login import change_login, finish_sign_in, refusal, start_sign_in, token_response

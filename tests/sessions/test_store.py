@@ -67,6 +67,13 @@ def threads() -> Iterator[Callable[..., "Future[Any]"]]:
         yield lambda function, *args: pool.submit(call, function, *args)
 
 
+@pytest.fixture
+def patient(cognito: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all requests wait for a refresh, also if the computer takes seconds for it."""
+    cognito(MAX_REFRESHES=100)
+    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 20)
+
+
 @contextmanager
 def raises_sign_in_error(code: str) -> Iterator[None]:
     with pytest.raises(SignInError) as caught:
@@ -275,7 +282,7 @@ def test_refresh_margin_is_read_from_the_settings(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "REFRESH_MARGIN_SECONDS": 0}
-    login = create_login(client, ends_in=5)
+    login = create_login(client, ends_in=50)
     assert refresh.ensure_fresh(login) is login
     assert token_endpoint.count == 0
 
@@ -586,9 +593,8 @@ def test_one_of_eight_concurrent_processes_acquires_the_lease(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("ends_in", [30, -1])
 def test_eight_concurrent_refreshes_send_one_request(
-    client: Client, token_endpoint: ScriptedServer, threads: Any, cognito: Any, ends_in: float
+    client: Client, token_endpoint: ScriptedServer, threads: Any, patient: None, ends_in: float
 ) -> None:
-    cognito(MAX_REFRESHES=100)  # all requests may wait, also if the computer takes a second for them
     login, start_line = create_login(client, ends_in=ends_in), threading.Barrier(8)
     token_endpoint.script(token_response())
 
@@ -603,9 +609,8 @@ def test_eight_concurrent_refreshes_send_one_request(
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_after_expiry_wait_for_the_refresh(
-    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any, cognito: Any
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any, patient: None
 ) -> None:
-    cognito(MAX_REFRESHES=100)  # all requests may wait, also if the computer takes a second for them
     login, gate = create_login(client, ends_in=-1), Gate()
     token_endpoint.script(replace(token_response(), before=gate))
     runs = [threads(ensure_fresh, reload_login(login)) for _ in range(4)]
@@ -616,9 +621,8 @@ def test_concurrent_requests_after_expiry_wait_for_the_refresh(
 
 @pytest.mark.django_db(transaction=True)
 def test_waiting_requests_end_with_a_refused_refresh(
-    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any, cognito: Any
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any, patient: None
 ) -> None:
-    cognito(MAX_REFRESHES=100)  # all requests may wait, also if the computer takes a second for them
     login, gate = create_login(client, ends_in=-1), Gate()
     token_endpoint.script(replace(refusal(), before=gate))
     runs = [threads(ensure_fresh, reload_login(login)) for _ in range(3)]
@@ -635,7 +639,7 @@ def test_async_refresh_does_not_block_the_database_thread(client: Client, token_
         refresh_task = asyncio.create_task(refresh.aensure_fresh(login))
         try:
             await sync_to_async(gate.requested.wait, thread_sensitive=False)(20)
-            logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 5)
+            logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 20)
         finally:
             gate.opened.set()
         return logins, await refresh_task

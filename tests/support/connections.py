@@ -1,12 +1,15 @@
 """Count connections in the socket module, so that neither a response nor a mock can hide one."""
 
 import ipaddress
+import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
 
 _LISTENING: list["Connections"] = []
 
@@ -57,6 +60,24 @@ def full_backlog() -> Iterator[str]:
         else:
             raise AssertionError("the queue accepts every connection")
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def impatient(origin: str) -> Iterator[list[float]]:
+    """End each attempt to connect to `origin` after 0.1 s; yield the seconds that the attempts would have had."""
+    seconds: list[float] = []
+    connect = socket.socket.connect
+
+    @wraps(connect)
+    def connect_briefly(self: socket.socket, address: Any, /) -> Any:
+        if isinstance(address, tuple) and address[1] == urlsplit(origin).port:
+            seconds.append(self.gettimeout() or math.inf)
+            self.settimeout(0.1)
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(socket.socket, "connect", connect_briefly)
+        yield seconds
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """Fixtures for several directories of tests: a plugin that the root conftest loads."""
 
-import re
+import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import get_script_prefix, set_script_prefix, set_urlconf
 from local_cognito_support.scripted_server import ScriptedServer
 
+from django_cognito.sessions.refresh import limit as refresh_limit
+from django_cognito.users import live_check
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.revocation_list import start_new_namespace
 
 from .scenarios.users import GROUPS, token
+from .statements import is_write
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,16 @@ def _django_set_urlconf(request: pytest.FixtureRequest) -> Iterator[None]:
 def _no_revocations() -> None:
     """Let no test see what another one has revoked: the cache is not emptied between tests."""
     start_new_namespace()
+
+
+@pytest.fixture(autouse=True)
+def _no_slow_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no failed request of a slow computer begin a pause, in which the next one is not sent.
+
+    A module with tests of such pauses has clocks of its own, and replaces this fixture.
+    """
+    monkeypatch.setattr(live_check, "_SLOW_SECONDS", math.inf)
+    monkeypatch.setattr(refresh_limit, "_SLOW_SECONDS", math.inf)
 
 
 @pytest.fixture
@@ -137,13 +150,16 @@ def user_from_token(cognito_keys: None, db: None) -> Callable[..., Any]:
 
 @pytest.fixture
 def writes() -> Callable[[int], Any]:
-    """Return a context manager: `with writes(0):` asserts the number of INSERT, UPDATE and DELETE statements."""
+    """Return a context manager: `with writes(0):` asserts the number of INSERT, UPDATE and DELETE statements.
+
+    A statement that a driver repeats for several rows counts once.
+    """
 
     @contextmanager
     def expect(count: int) -> Iterator[None]:
         with CaptureQueriesContext(connection) as queries:
             yield
-        statements = [query["sql"] for query in queries if re.match("INSERT|UPDATE|DELETE", query["sql"])]
+        statements = [query["sql"] for query in queries if is_write(query["sql"])]
         assert len(statements) == count, "\n".join(statements)
 
     return expect

@@ -130,7 +130,7 @@ class NewProject:
             yield
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            server.wait(timeout=60)
 
     def _add_blocks(self, blocks: list[tuple[str, str]]) -> None:
         for name, text in blocks:

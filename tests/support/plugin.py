@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 from coverage import Coverage
 from django.conf import settings
+from local_cognito_support.botocore_data import load_data_once
 from local_cognito_support.compiled_routes import compile_routes_once
 
 from . import connections, real_parts
@@ -53,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "faq(question, key, ...): a question of docs/faq.md and the settings it names")
     connections.stay_on_this_machine()
     compile_routes_once()
+    load_data_once()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A background process ignores SIGINT, and so would the servers that tests stop with it.
         signal.signal(signal.SIGINT, signal.default_int_handler)

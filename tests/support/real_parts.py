@@ -12,15 +12,6 @@ from functools import cache
 
 POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
 MARIADB = {"HOST": "127.0.0.1", "PORT": "3306", "USER": "root", "PASSWORD": ""}
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",  # the kernel of a container often does not allow Chromium's sandbox
-    (
-        # The address bar of each new window is a separate page: a third of the CPU time of these tests. The option
-        # replaces Playwright's, so the features that tests need are repeated.
-        "--disable-features=OmniboxPopupWebUI,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmnibox,HttpsUpgrades,"
-        "HttpsFirstBalancedModeAutoEnable,DestroyProfileOnBrowserClose,MediaRouter,OptimizationHints,PaintHolding"
-    ),
-)
 REDIS_URL = "redis://127.0.0.1:6379/0"
 # The only allowed reasons for a skip under CI: the platform or a tested version does not have the feature.
 PLATFORM_REASONS = (

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from django_cognito.core.tokens.token import read_unverified
+
 POOL_ID = "eu-west-1_TestPool1"
 _CREATED_AT = 1_700_000_000
 _PAGE_SIZE = 60
@@ -84,6 +86,9 @@ class StubDirectory:
             "ListUsersInGroup": lambda request: self._page(self.groups[request["GroupName"]], "NextToken", request),
             "ListGroups": lambda request: {"Groups": [{"GroupName": name} for name in self.groups]},
             "AdminGetUser": self._get_user,
+            "GetUser": lambda request: self._get_user(
+                {"Username": read_unverified(request["AccessToken"])["username"]}
+            ),
             "AdminListGroupsForUser": self._list_groups_for_user,
             "DescribeUserPool": lambda request: {"UserPool": {"EstimatedNumberOfUsers": self.estimate or self.size}},
         }

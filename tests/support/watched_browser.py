@@ -8,17 +8,41 @@ Content-Security-Policy violations are among the problems: browsers write them t
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
+    Error,
     Request,
     WebError,
 )
 
 _STATUS = "Failed to load resource: the server responded with a status of "
+_STORES = "uses the local storage"
+# Runs in each frame before its scripts. To read the local storage of each origin afterwards, Playwright opens a page
+# for each of them, which takes as long as a page of the test.
+_REPORT_STORES = """
+(() => {
+  const { get } = Object.getOwnPropertyDescriptor(window, "localStorage");
+  const report = () => console.error("MESSAGE");
+  const handler = {
+    get(storage, name) {
+      if (name === "setItem") report();
+      const value = storage[name];
+      return typeof value === "function" ? value.bind(storage) : value;
+    },
+    set(storage, name, value) {
+      report();
+      storage[name] = value;
+      return true;
+    },
+  };
+  Object.defineProperty(window, "localStorage", { get: () => new Proxy(get.call(window), handler) });
+})();
+""".replace("MESSAGE", _STORES)
 
 
 def origin_of(url: str) -> str:
@@ -36,6 +60,7 @@ class Watch:
         self._origins, self._others = origins, others
         self._problems: list[str] = []
         self._pages: set[str] = set()
+        context.add_init_script(_REPORT_STORES)
         context.on("console", self._add_message)
         context.on("weberror", self._add_error)
         context.on("request", self._add_request)
@@ -49,15 +74,16 @@ class Watch:
         elsewhere = [
             url for url in self.requested_urls if origin_of(url) not in self._origins | self._others | {"data://"}
         ]
-        stored = [item["origin"] for item in self.context.storage_state()["origins"]]
-        return [
-            *self._problems,
-            *(f"requests {url}" for url in elsewhere),
-            *(f"uses the local storage of {origin}" for origin in stored),
-        ]
+        for page in self.context.pages:
+            with suppress(Error):  # the page is being closed or replaced
+                page.evaluate("0")  # its messages arrive before the response
+        return [*self._problems, *(f"requests {url}" for url in elsewhere)]
 
     def _add_message(self, message: ConsoleMessage) -> None:
         url = message.location["url"]
+        if message.text == _STORES:
+            self._problems.append(f"{_STORES} of {origin_of(message.page.url if message.page else url)}")
+            return
         # The status of an error page itself is expected.
         is_own_status = message.text.startswith(_STATUS) and url in self._pages
         if message.type == "error" and not is_own_status and origin_of(url) not in self._others:

@@ -1,7 +1,6 @@
 """A whole user pool, read over HTTP: every user once, groups, status, deleted users, and the limits of a run."""
 
 import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -9,40 +8,24 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
-from django_cognito.conf.loading import get_settings
 from django_cognito.core.clock import utc_now
 from django_cognito.core.errors import CognitoError
 from django_cognito.models import CognitoSync, CognitoUser
 from django_cognito.signals import user_gone, user_synced
 from django_cognito.sync import bring_in, sync_pool
 from django_cognito.sync.errors import SyncError
-from django_cognito.users.claim_sources import IdentityClaims, Source
-from django_cognito.users.provisioning import get_or_create_link
 from tests.support.cases import cases
 from tests.support.scenarios.users import django_groups
 from tests.support.stub_directory import POOL_ID, FaultError
+from tests.sync.scenarios import FAST, get_moment, pass_an_hour, write_token
 
 pytestmark = pytest.mark.django_db
-FAST = {"requests_per_second": 10_000}
 
 
 def names_of(**conditions: Any) -> set[str]:
     """Return the usernames of the links with these values."""
     return set(CognitoUser.objects.filter(**conditions).values_list("username", flat=True))
-
-
-def pass_an_hour() -> None:
-    """Let what is stored be an hour older: of two answers in one second the first counts."""
-    hour = timedelta(hours=1)
-    for link in CognitoUser.objects.all():
-        seconds, _, halves = link.directory_digest.partition(":")
-        CognitoUser.objects.filter(pk=link.pk).update(
-            as_of=link.as_of - hour,
-            created_at=link.created_at - hour,
-            directory_digest=f"{int(seconds) - 3600}:{halves}" if seconds else "",
-        )
 
 
 # Users
@@ -131,7 +114,8 @@ def test_groups_are_granted_and_revoked(create_pool) -> None:
 def test_groups_that_grant_nothing_stay_until_they_are_deleted(create_pool) -> None:
     directory = create_pool(1, {"editors": [0], "gardeners": [0]})
     sync_pool(create=True, groups=True, **FAST)
-    CognitoUser.objects.update(groups=["gardeners", "painters"])  # as a token said; the group "painters" was deleted
+    # As a token said; the group "painters" was deleted.
+    CognitoUser.objects.update(groups=["gardeners", "painters"], listed_digest="")
     pass_an_hour()
     sync_pool(groups=True, **FAST)
     assert set(CognitoUser.objects.get().groups) == {"editors", "gardeners"}
@@ -144,6 +128,21 @@ def test_mirrored_groups_are_all_read(create_pool, cognito) -> None:
     sync_pool(create=True, groups=True, **FAST)
     assert set(Group.objects.values_list("name", flat=True)) == {"Writers", "editors", "gardeners"}
     assert directory.requests["ListUsersInGroup"] == 2
+
+
+@pytest.mark.parametrize(
+    ("tenant", "names"),
+    [
+        ({"group_prefix": "org/"}, ["org/acme", "org/acme/editors"]),
+        ({"claim": "tenant_id"}, ["viewers"]),
+    ],
+)
+def test_groups_of_tenants_are_read(create_pool, cognito, tenant, names) -> None:
+    directory = create_pool(3, {"org/acme": [0], "org/acme/editors": [1], "viewers": [2], "others": [0]})
+    cognito(TENANT=tenant, TENANT_GROUPS={"viewers": {}} if "claim" in tenant else {"editors": {}}, GROUPS={})
+    sync_pool(create=True, groups=True, **FAST)
+    assert sorted(name for link in CognitoUser.objects.all() for name in link.groups) == names
+    assert directory.requests["ListUsersInGroup"] == len(names)
 
 
 def test_without_groups_the_stored_groups_stay(create_pool) -> None:
@@ -194,6 +193,16 @@ def test_listing_that_is_old_does_not_enable_a_user(create_pool) -> None:
     directory.before = disable
     sync_pool(**FAST)
     assert names_of(enabled=False) == {"user1"}
+
+
+def test_status_is_requested_by_the_username_of_the_listing(create_pool) -> None:
+    create_pool(1)
+    sync_pool(create=True, **FAST)
+    # Claims are not written to the user, who is disabled here too; `link_users` may have stored another username.
+    User.objects.update(is_active=False)
+    CognitoUser.objects.update(username="user7", enabled=False)
+    sync_pool(**FAST)
+    assert CognitoUser.objects.values_list("enabled", "gone_at").get() == (True, None)
 
 
 def test_deleted_users_are_recorded_and_confirmed(create_pool, django_capture_on_commit_callbacks) -> None:
@@ -257,7 +266,8 @@ def test_user_who_signed_in_first_during_the_run_is_not_missing(create_pool) -> 
 # A directory that fails
 
 
-def test_listing_begins_again_when_its_token_has_expired(create_pool) -> None:
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_listing_begins_again_when_its_token_has_expired(create_pool, dry_run) -> None:
     directory = create_pool(130, {"editors": range(70)})
     failing = iter([False, False, True])
 
@@ -267,8 +277,9 @@ def test_listing_begins_again_when_its_token_has_expired(create_pool) -> None:
             raise FaultError("InvalidParameterException", "Invalid pagination token given.")
 
     directory.before = expire
-    report = sync_pool(create=True, groups=True, **FAST)
-    assert (report.restarts, CognitoUser.objects.count(), len(names_of(groups=["editors"]))) == (1, 130, 70)
+    report = sync_pool(create=True, groups=True, dry_run=dry_run, **FAST)
+    assert (report.restarts, report.users, report.changed) == (1, 130, 130)
+    assert (CognitoUser.objects.count(), len(names_of(groups=["editors"]))) == ((0, 0) if dry_run else (130, 70))
 
 
 def test_parameter_that_aws_always_rejects_ends_the_run(create_pool) -> None:
@@ -425,18 +436,11 @@ def test_user_who_is_brought_in_is_as_stored(create_pool, cognito) -> None:
 # Answers that are old, and claims that the directory does not have
 
 
-def write_token(moment: Any, *groups: str, source: str = "access_digest") -> None:
-    """Write the groups of a token of the only user."""
-    row = CognitoUser.objects.get()
-    claims = IdentityClaims(row.user_pool_id, row.sub, row.username, (Source(source, moment, groups, {}),))
-    get_or_create_link(claims, get_settings())
-
-
 def test_listing_that_is_some_seconds_old_grants_nothing_again(create_pool) -> None:
     create_pool(1, {"admins": [0]})
     sync_pool(create=True, groups=True, **FAST)
     pass_an_hour()
-    write_token((utc_now() - timedelta(seconds=1)).replace(microsecond=0))  # the user was removed from the group
+    write_token(get_moment(seconds=1))  # the user was removed from the group
     assert not User.objects.get().is_staff
     sync_pool(groups=True, **FAST)
     assert not User.objects.get().is_staff
@@ -447,7 +451,7 @@ def test_groups_of_a_claim_that_is_no_attribute_stay(create_pool, cognito) -> No
     cognito(GROUPS_CLAIM="roles")  # added to tokens by a trigger
     sync_pool(create=True, **FAST)
     pass_an_hour()
-    write_token((utc_now() - timedelta(minutes=5)).replace(microsecond=0), "admins", source="id_digest")
+    write_token(get_moment(minutes=5), "admins", digest_field="id_digest")
     sync_pool(groups=True, **FAST)
     assert User.objects.get().is_staff
 
@@ -495,9 +499,18 @@ def test_pool_is_held_while_a_request_is_slow(create_pool, monkeypatch) -> None:
     monkeypatch.setattr("django_cognito.sync.lock._RENEW_SECONDS", 0)
     monkeypatch.setattr("django_cognito.sync.page_reader._SECONDS_BETWEEN_CALLS", 0.05)
     directory = create_pool(1)
-    directory.before = lambda operation, parameters: time.sleep(1.5) if operation == "ListUsers" else None
+    renewals: list[str] = []
+    are_many = threading.Event()
+
+    def count_renewals(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("UPDATE") and "held_until" in sql:
+            renewals.append(sql)
+        if len(renewals) > 5:
+            are_many.set()
+        return execute(sql, *arguments)
+
+    directory.before = lambda operation, parameters: are_many.wait(20) if operation == "ListUsers" else None
     CognitoSync.objects.create(user_pool_id=POOL_ID)
-    with CaptureQueriesContext(connection) as queries:
+    with connection.execute_wrapper(count_renewals):
         sync_pool(**FAST)
-    renewals = [query for query in queries if query["sql"].startswith("UPDATE") and "held_until" in query["sql"]]
-    assert len(renewals) > 5
+    assert are_many.is_set()

@@ -1,4 +1,6 @@
+import itertools
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -6,8 +8,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
 
+from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.testing import sign_in
+from django_cognito.sessions import store
+from django_cognito.testing import sign_in, tokens
 from tests.support.callers import end_tokens
 from tests.support.two_pools import ACME_POOL, TwoPools
 
@@ -16,6 +20,7 @@ pytestmark = [
     pytest.mark.urls("tests.support.entry_point_views"),
     pytest.mark.usefixtures("cognito_keys"),
 ]
+TIMES = ("auth_time", "iat", "exp")
 
 
 def test_sign_in_signs_in_the_client(client: Client) -> None:
@@ -81,6 +86,16 @@ def test_sign_in_sets_common_claims_in_both_tokens(client: Client) -> None:
     cognito_user = CognitoUser.objects.get()
     assert (cognito_user.sub, cognito_user.as_of) == ("another-sub", datetime.fromtimestamp(1_700_000_000, UTC))
     assert client.get("/cognito/").json()["sub"] == "another-sub"
+
+
+def test_tokens_of_a_sign_in_have_the_same_times(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of Cognito, also if the next second begins between both: the level of a sign-in has its time."""
+    clock = itertools.count(int(time.time()) - 60)
+    monkeypatch.setattr(tokens, "unix_time", lambda: next(clock))
+    sign_in(client, acr="urn:cognito:loa:3")
+    stored = store.decrypt_tokens(CognitoLogin.objects.get())
+    access, identity = (read_unverified(raw) for raw in (stored.access_token, stored.id_token))
+    assert {name: access[name] for name in TIMES} == {name: identity[name] for name in TIMES}
 
 
 def test_second_sign_in_replaces_the_login(client: Client) -> None:

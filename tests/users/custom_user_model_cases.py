@@ -10,20 +10,28 @@ from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.core.checks import run_checks
 from django.db import IntegrityError
 from django.test import Client, TestCase
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.authorization.rights import get_rights
 from django_cognito.core.errors import TokenError
+from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser, FormerLink
 from django_cognito.sessions.lookup import fetch_login
 from django_cognito.signals import user_synced
 from django_cognito.testing import make_token, sign_in, trusted_keys
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.bulk_provisioning import update_users
 from django_cognito.users.lookup import fetch_link
 from django_cognito.users.save_protection import protect_unread_changes
+from django_cognito.users.writing.bulk_provisioning import update_users
 from tests.custom_users import models
 from tests.support.scenarios.users import GROUPS, directory_claims, fields_of, link_of, link_state_of, token
+from tests.users.related_row_cases import (
+    ConvertedValueCases,
+    RelatedRowCases,
+    RequiredRowCases,
+    UserRefersToRowCases,
+)
 
 POOL = "eu-west-1_TestPool1"
 pytestmark = pytest.mark.django_db
@@ -44,6 +52,10 @@ class PageCases:
             for number, name in enumerate(names):
                 attributes = {"given_name": f"Name{at}", "email": f"{prefix}{name}{at}@example.com"}
                 attributes |= {"email_verified": "true", "custom:tenant": "acme", "custom:age": str(20 + at)}
+                attributes |= {"custom:department": f"D{at}", "custom:room": f"R{at}", "phone_number": "+1"}
+                attributes["custom:badge"] = f"{prefix}{number}{at}"
+                if at == 2:  # attributes that were removed
+                    attributes = {"custom:tenant": "acme"}
                 chosen = groups if number else groups[:1]
                 claim = directory_claims(*chosen, at=at, username=f"{prefix}{name}", **attributes)
                 claims.append(claim._replace(sub=f"{prefix}-{number}"))  # a page is written in the order of `sub`
@@ -63,21 +75,26 @@ def read_states(prefix: str) -> list[Any]:
     for link in CognitoUser.objects.filter(username__startswith=prefix).order_by("username"):
         user = get_user_model()._base_manager.get(pk=link.user_id)
         fields = {
-            name: value for name, value in fields_of(user).items() if name not in ("id", "account_ptr_id", "password")
+            name: value
+            for name, value in fields_of(user).items()
+            if name not in ("id", "account_ptr_id", "password", "desk_id")
         }
         plain = {
             name: value.removeprefix(prefix) if isinstance(value, str) else value
             for name, value in fields.items()
             if not isinstance(value, UUID | datetime) and name not in ("username", "name")
         }
+        related = [getattr(user, name, None) for name in ("profile", "desk")]
+        rows = [(row.__class__.__name__, str(row), getattr(row, "badge", "")) for row in related]
+        rows = [(kind, text, (badge or "").removeprefix(prefix)) for kind, text, badge in rows]
         groups = sorted(user.groups.values_list("name", flat=True)) if hasattr(user, "groups") else []
         grants = [(row.name, row.granted_staff, row.granted_superuser) for row in link.memberships.order_by("name")]
-        row = (link.groups, link.as_of, link.verified_attributes, link.created_user)
-        states.append((link.username[1:], row, plain, groups, grants))
+        row = (link.groups, link.as_of, link.verified_attributes, sorted(link.claim_fields), link.created_user)
+        states.append((link.username[1:], row, plain, rows, groups, grants))
     return states
 
 
-class EmailUser(PageCases):
+class EmailUser(PageCases, UserRefersToRowCases):
     __test__ = True
 
     def test_first_id_token_sets_the_email_as_username(self, user_from_token) -> None:
@@ -92,6 +109,16 @@ class EmailUser(PageCases):
         assert user_from_token(token_use="id", at=5).email == "alice@example.com"
         with writes(1):  # `as_of` only
             assert user_from_token(at=6).email == "alice@example.com"
+
+    @pytest.mark.parametrize("is_down", [True, False])
+    def test_first_api_token_gets_the_requested_email_or_the_placeholder(self, cognito_keys, cognito, is_down) -> None:
+        raw = token(scope="aws.cognito.signin.user.admin")
+        attributes = {"sub": read_unverified(raw)["sub"], "email": "alice@example.com", "email_verified": "true"}
+        rows = [{"Name": name, "Value": value} for name, value in attributes.items()]
+        with ScriptedServer(json_answer({"UserAttributes": rows}, 500 if is_down else 200)) as server:
+            cognito(ENDPOINT_URL=server.url, API_PROFILE_SOURCE="get_user")
+            user, _ = authenticate(raw)
+        assert user.email.endswith(".invalid" if is_down else "alice@example.com")
 
     def test_email_of_another_user_leaves_the_placeholder(self, user_from_token, caplog) -> None:
         get_user_model().objects.create(email="alice@example.com")
@@ -254,7 +281,7 @@ class EmailUser(PageCases):
             assert authenticate(raw)[0] == user
 
 
-class UniqueEmailUser(PageCases):
+class UniqueEmailUser(PageCases, RelatedRowCases):
     __test__ = True
 
     def test_each_first_access_token_gets_its_own_placeholder(self, user_from_token) -> None:
@@ -282,7 +309,7 @@ class UniqueEmailUser(PageCases):
         assert user_from_token(token_use="id", username="bob", given_name="Alice").first_name == "Alice"
 
 
-class NamelessUser(PageCases):
+class NamelessUser(PageCases, RequiredRowCases):
     __test__ = True
 
     def test_model_without_an_email_field_works(self, user_from_token, cognito) -> None:
@@ -375,7 +402,7 @@ class ReadsElsewhere:
 
 
 @pytest.mark.django_db(databases=["default", "elsewhere"])
-class MemberUser(PageCases):
+class MemberUser(PageCases, ConvertedValueCases):
     __test__ = True
 
     def test_unlinking_a_user_of_two_tables_creates_a_former_link(self, user_from_token) -> None:

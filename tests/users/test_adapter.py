@@ -19,11 +19,11 @@ from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import UserAdapter, UserRefusedError, linking
-from django_cognito.users.adapter import get_adapter
+from django_cognito.users.accounts.adapter import get_adapter
+from django_cognito.users.attributes.claim_sources import claims_from_tokens
 from django_cognito.users.authentication import verify
-from django_cognito.users.bulk_provisioning import update_users
-from django_cognito.users.claim_sources import claims_from_tokens
-from django_cognito.users.link_writes import update_link
+from django_cognito.users.writing.bulk_provisioning import update_users
+from django_cognito.users.writing.link_writes import update_link
 from django_cognito.web.error_catalogue import CATALOGUE
 from tests.support.callers import bearer
 from tests.support.scenarios.login import finish_sign_in, read_error_code, start_sign_in, token_response

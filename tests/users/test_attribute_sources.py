@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from django_cognito.users import bulk_provisioning
-from django_cognito.users.claim_values import read_source
+from django_cognito.users.attributes.claim_values import read_source
+from django_cognito.users.writing import bulk_provisioning
 from tests.support.scenarios.users import directory_claims
 
 IDENTITIES = [{"providerName": "Google", "userId": "17"}, {"providerName": "Acme"}]
@@ -73,10 +73,21 @@ def test_id_token_sets_the_fields_and_a_change_is_written_once(user_from_token: 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("attributes")
-def test_source_without_a_value_leaves_the_field(user_from_token: Any) -> None:
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("openid", ("", "")),
+        ("openid email profile", ("London", "")),
+        # A function may read any claim of SCOPES.
+        ("openid profile", ("London", "A")),
+        ("openid email", ("London", "A")),
+    ],
+)
+def test_source_without_a_value_clears_the_field(user_from_token: Any, scope: str, expected: tuple[str, str]) -> None:
+    # The address is in ID tokens without other scopes than `openid` only.
     user_from_token(profile={"given_name": "Ada", "address": {"locality": "London"}}, at=-60)
-    user = user_from_token(profile={"email": "ada@example.com"})
-    assert (user.first_name, user.last_name) == ("London", "A")
+    user = user_from_token(profile={"email": "ada@example.com"}, scope=scope)
+    assert (user.first_name, user.last_name) == expected
 
 
 @pytest.mark.django_db

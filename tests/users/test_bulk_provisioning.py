@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractUser, User
 from django.db.models import Value
 from django.db.models.functions import Upper
 
 from django_cognito.models import CognitoUser
 from django_cognito.users import UserAdapter, UserRefusedError
-from django_cognito.users.bulk_provisioning import count_changes, update_users
-from django_cognito.users.claim_sources import IdentityClaims
+from django_cognito.users.attributes.claim_sources import IdentityClaims
+from django_cognito.users.writing.bulk_provisioning import count_changes, update_users
 from tests.support.scenarios.users import directory_claims, link
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
@@ -112,3 +112,36 @@ def test_link_that_moves_to_another_account_did_not_create_it(user_from_token) -
     row.user = User.objects.create(username="local")
     row.save()
     assert CognitoUser.objects.get().created_user is False
+
+
+@TOGETHER
+@pytest.mark.parametrize("has_own_save", [True, False])
+def test_user_of_whom_only_moments_move_has_not_changed(
+    user_from_token, cognito, monkeypatch, together, has_own_save
+) -> None:
+    """A page that is written one by one counts as one that is written in a set."""
+    cognito(KEEP_MISSING_ATTRIBUTES=["first_name", "last_name", "email"])
+    if has_own_save:
+        monkeypatch.setattr(User, "save", lambda user, *args, **options: AbstractUser.save(user, *args, **options))
+    for name in ("alice", "bob"):
+        user_from_token(token_use="id", username=name, at=-60)
+    User.objects.filter(username="bob").update(is_active=False)
+
+    def count(at: int, **attributes: str) -> int:
+        page = [directory_claims(username=name, at=at, **attributes) for name in ("alice", "bob", "carol")]
+        pages = [page] if together else [[claim] for claim in page]
+        return sum(update_users(page, create=True).changed for page in pages)
+
+    names = {"given_name": "A"}
+    assert [count(0, **names), count(1, **names), count(2), count(3, given_name="B")] == [2, 0, 0, 2]
+
+
+@TOGETHER
+@pytest.mark.parametrize("changes", [{}, {"given_name": "Grace"}], ids=["no changes", "changes"])
+def test_username_of_the_directory_is_stored_with_the_moment(together, changes) -> None:
+    write([directory_claims(username=name, at=0) for name in ("bob", "carol")], together=together, create=True)
+    CognitoUser.objects.filter(username="bob").update(username="former")
+    claims = [directory_claims(username=name, at=1, **changes) for name in ("bob", "carol")]
+    write(claims, together=together)
+    assert set(CognitoUser.objects.values_list("username", flat=True)) == {"bob", "carol"}
+    assert count_changes(claims) == 0

@@ -9,7 +9,8 @@ from django_cognito.conf.schema import CognitoSettings, GroupGrant
 from django_cognito.core import AccessToken, IdToken
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
-from django_cognito.users.claim_sources import changes_from, claims_from_directory, claims_from_tokens
+from django_cognito.users.attributes.claim_sources import claims_from_directory, claims_from_tokens
+from django_cognito.users.attributes.user_changes import changes_from
 
 POOL = "eu-west-1_Pool"
 THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -91,7 +92,7 @@ def test_directory_user_is_one_source_with_string_attributes() -> None:
     claims = claims_from_directory(directory_user(email="a@example.com", email_verified="true"), ["a"], moment, SITE)
     (source,) = claims.sources
     assert (source.digest_field, source.moment, source.groups) == ("directory_digest", THEN, ("a",))
-    assert source.attributes == {"email": "a@example.com"}
+    assert source.attributes == {"email": "a@example.com", "first_name": None, "last_name": None}
     assert (claims.user_pool_id, claims.verified_email) == (POOL, "a@example.com")
 
 

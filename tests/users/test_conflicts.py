@@ -17,8 +17,9 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.db import transactions
 from django_cognito.db.transactions import retry_conflicts, write_transaction
 from django_cognito.models import CognitoUser
-from django_cognito.users import bulk_provisioning, linking, provisioning
-from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users import linking
+from django_cognito.users.attributes.claim_sources import claims_from_directory
+from django_cognito.users.writing import bulk_provisioning, provisioning
 from tests.support.database_errors import FailsAtFirst, conflict
 from tests.support.scenarios.users import NOW, django_groups, link_of
 

@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
-from django_cognito.users import bulk_provisioning, linking
+from django_cognito.users import linking
+from django_cognito.users.attributes.claim_sources import claims_from_directory
 from django_cognito.users.authentication import authenticate, get_or_create_user, verify
-from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users.writing import bulk_provisioning
 from tests.support.scenarios.users import link_of, token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]

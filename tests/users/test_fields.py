@@ -3,15 +3,17 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User, UserManager
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.test.utils import isolate_apps
 
-from django_cognito.users.fields import (
+from django_cognito.users.attributes.fields import (
+    clear_field,
     get_email_field,
     normalize_email,
     requires_unique_value,
@@ -76,6 +78,7 @@ def test_requires_unique_value_by_field_and_constraints(field, constraints, expe
         (models.JSONField(), {"a": [1]}, {"a": [1]}),
         (models.IntegerField(), "7", 7),
         (models.UUIDField(), "no uuid", None),
+        (models.UUIDField(), str(UUID(int=5)), UUID(int=5)),
         (models.DecimalField(max_digits=6, decimal_places=2), "12.50", Decimal("12.50")),
         (models.FloatField(), "1.5", 1.5),
         (models.DateField(), "1815-12-10", date(1815, 12, 10)),
@@ -147,6 +150,49 @@ def test_boolean_word_in_another_field_stays_text(field) -> None:
 
 def test_equal_value_is_no_change() -> None:
     assert not set_field_from_claim(model(claim=models.IntegerField())(claim=7), "claim", "7")
+
+
+# Fields that are cleared
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        (models.CharField(max_length=9), "a", ""),
+        (models.CharField(max_length=9, null=True), "a", None),
+        (models.CharField(max_length=9, default="new"), "a", "new"),
+        (models.CharField(max_length=9, choices=[("a", "A")]), "a", ""),
+        (models.IntegerField(null=True), 7, None),
+        (models.IntegerField(default=0), 7, 0),
+        (models.BooleanField(default=False), True, False),
+        (models.JSONField(default=dict), {"a": 1}, {}),
+        (models.DateField(null=True, db_default=Now()), date(1815, 12, 10), None),
+        (models.CharField(max_length=9), "", ""),
+    ],
+)
+def test_cleared_field_has_the_value_of_a_new_user(field, before, after) -> None:
+    user = model(claim=field)(claim=before)
+    assert clear_field(user, "claim")
+    assert user.claim == after
+
+
+@pytest.mark.parametrize(
+    "field",
+    [models.IntegerField(), models.DateField(db_default=Now()), models.CharField(max_length=9, unique=True)],
+    ids=["no value", "value of the database", "unique"],
+)
+def test_field_that_needs_a_value_is_not_cleared(field, caplog) -> None:
+    user = model(claim=field)(claim=5)
+    assert not clear_field(user, "claim")
+    assert user.claim == 5
+    (record,) = caplog.records
+    assert record.getMessage() == "the claim for claim is missing and its field needs a value; the field is unchanged"
+
+
+def test_username_is_not_cleared() -> None:
+    user = model(name=models.CharField(max_length=9, default="new"))(name="al")
+    assert not clear_field(user, "name")
+    assert user.name == "al"
 
 
 @pytest.mark.django_db

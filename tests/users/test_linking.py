@@ -1,5 +1,6 @@
 """Several Cognito users linked to one Django user: native and federated accounts with the same email address."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import linking
+from django_cognito.users.account_status import record_disabled, record_gone
 from django_cognito.users.authentication import authenticate, get_or_create_user, verify
 from tests.support.scenarios.users import link
 
@@ -84,6 +86,37 @@ def test_unlinking_the_last_way_in_is_rejected() -> None:
     alice.save()
     linking.unlink(alice, row.pk)
     assert not CognitoUser.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["", "!unusable"])
+def test_password_that_cannot_be_correct_is_no_way_in(password: str) -> None:
+    alice = user()
+    type(alice).objects.filter(pk=alice.pk).update(password=password)
+    with pytest.raises(SignInError) as raised:
+        linking.unlink(alice, alice.cognito_users.get().pk)
+    assert raised.value.code == "last_way_in"
+
+
+@pytest.mark.parametrize("record", [record_disabled, record_gone])
+def test_account_that_cognito_rejects_is_no_way_in(record: Callable[[CognitoUser], None]) -> None:
+    alice = user()
+    link(alice, "google_1234")
+    own, rejected = (alice.cognito_users.get(username=name) for name in ("alice", "google_1234"))
+    record(rejected)
+    with pytest.raises(SignInError) as raised:
+        linking.unlink(alice, own.pk)
+    assert raised.value.code == "last_way_in"
+    linking.unlink(alice, rejected.pk)
+    assert [item.pk for item in alice.cognito_users.all()] == [own.pk]
+
+
+def test_account_that_cognito_rejects_can_be_unlinked() -> None:
+    alice = user()
+    link(alice, "google_1234")
+    for row in alice.cognito_users.all():
+        record_gone(row)
+    linking.unlink(alice, alice.cognito_users.get(username="alice").pk)
+    assert alice.cognito_users.count() == 1
 
 
 def test_unlinking_a_link_of_another_user_is_rejected() -> None:

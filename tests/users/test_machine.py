@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 
 from django_cognito.authorization.rights import aget_rights, get_rights
+from django_cognito.users.accounts.machine import MachineUser
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.machine import MachineUser
 from tests.support.scenarios.users import token
 
 CLIENT = "1testclient23456789"

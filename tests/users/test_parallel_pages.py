@@ -1,10 +1,11 @@
 """Pages of directory users with concurrent writers, on two real connections, and pages whose last user fails."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -14,8 +15,9 @@ from django.db import connection, transaction
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import UserAdapter, bulk_provisioning
-from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users import UserAdapter
+from django_cognito.users.attributes.claim_sources import claims_from_directory
+from django_cognito.users.writing import bulk_provisioning
 from tests.support.scenarios.users import NOW, django_groups
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
@@ -75,34 +77,72 @@ def test_page_locks_links_then_users_before_it_writes(user: User, group: str, ex
 
 @pytest.mark.needs("database_server")
 def test_page_is_retried_after_a_deadlock(user: User) -> None:
-    user_is_locked, page_waits_for_user = Event(), Event()
-    statements = Statements(page_waits_for_user.set)
+    other = _OtherTransaction(user.pk)
+    statements = Statements(other.lock_links)
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(_lock_user_and_then_links, user.pk, user_is_locked, page_waits_for_user)
-        assert user_is_locked.wait(20)
+        result = pool.submit(other.run)
+        assert other.user_is_locked.wait(20)
         with connection.execute_wrapper(statements):
             assert bulk_provisioning.update_users(page("editors")).changed == 2
-        other.result(20)
+        result.result(20)
     assert statements.kinds.count("lock users") == 2
     assert django_groups(user) == {"Writers", "Readers"}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"editors"}
 
 
-def _lock_user_and_then_links(user_pk: int, user_is_locked: Event, page_waits_for_user: Event) -> None:
-    """Lock in the opposite order; the database rolls back the page's transaction to resolve the deadlock."""
-    try:
-        with transaction.atomic():
-            # MariaDB rolls back the transaction with fewer changed rows, PostgreSQL the one that detects the deadlock.
-            Group.objects.bulk_create(Group(name=f"group{number}") for number in range(100))
-            if connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL deadlock_timeout = '60s'")
-            User.objects.select_for_update().get(pk=user_pk)
-            user_is_locked.set()
-            assert page_waits_for_user.wait(20)
-            list(CognitoUser.objects.select_for_update().order_by("pk"))
-    finally:
-        connection.close()
+class _OtherTransaction:
+    """Locks in the opposite order; the database rolls back the page's transaction to resolve the deadlock."""
+
+    def __init__(self, user_pk: int) -> None:
+        self._user_pk = user_pk
+        self.user_is_locked, self._may_lock_links = Event(), Event()
+        self._backend_id = 0
+
+    def run(self) -> None:
+        try:
+            with transaction.atomic():
+                # MariaDB rolls back the transaction with fewer changed rows, PostgreSQL the one that detects the
+                # deadlock: the last one that waits, and only if it looks for a deadlock.
+                Group.objects.bulk_create(Group(name=f"group{number}") for number in range(100))
+                if connection.vendor == "postgresql":
+                    _read_value("SELECT set_config('deadlock_timeout', '60s', true)")
+                self._backend_id = _read_value(_DEADLOCKS[connection.vendor].backend_id)
+                User.objects.select_for_update().get(pk=self._user_pk)
+                self.user_is_locked.set()
+                assert self._may_lock_links.wait(20)
+                list(CognitoUser.objects.select_for_update().order_by("pk"))
+        finally:
+            connection.close()
+
+    def lock_links(self) -> None:
+        """Lock the links, which the page has locked: return when this transaction waits."""
+        if self._may_lock_links.is_set():  # the page's second attempt
+            return
+        self._may_lock_links.set()
+        end = time.monotonic() + 20
+        while not _read_value(_DEADLOCKS[connection.vendor].is_waiting, self._backend_id):
+            assert time.monotonic() < end
+            time.sleep(0.15)  # MariaDB renews this table only if it was not read for 0.1 seconds
+
+
+class _Deadlocks(NamedTuple):
+    backend_id: str
+    is_waiting: str  # with the id of a backend
+
+
+_DEADLOCKS = {
+    "postgresql": _Deadlocks("SELECT pg_backend_pid()", "SELECT cardinality(pg_blocking_pids(%s)) > 0"),
+    "mysql": _Deadlocks(
+        "SELECT connection_id()",
+        "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s AND trx_state = 'LOCK WAIT'",
+    ),
+}
+
+
+def _read_value(sql: str, *parameters: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone()[0]
 
 
 class FailingAdapter(UserAdapter):

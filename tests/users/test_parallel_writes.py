@@ -1,24 +1,23 @@
 """Many first requests, changes and pages at the same moment, in real threads on a real database."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from threading import Barrier
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
 
 from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import bulk_provisioning, linking, provisioning
-from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users import linking
+from django_cognito.users.attributes.claim_sources import claims_from_directory
+from django_cognito.users.writing import bulk_provisioning, provisioning
 from tests.support.scenarios.users import NOW, django_groups, link_of
+from tests.support.threads import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
 THREADS = 8
@@ -285,22 +284,6 @@ def _unlink(user_pk: Any, link_pk: int) -> str:
     except SignInError as error:
         return error.code
     return ""
-
-
-def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Return the results of `calls`, made at the same moment, each in its own thread with its own connection."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        connection.ensure_connection()
-        barrier.wait(timeout=20)
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def _login(user_from_token: Callable[..., Any], name: str) -> Callable[[], Any]:

@@ -12,8 +12,8 @@ from django.db.models.signals import post_save
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import provisioning
-from django_cognito.users.machine import MachineUser
+from django_cognito.users.accounts.machine import MachineUser
+from django_cognito.users.writing import provisioning
 from tests.support.scenarios.users import django_groups, link_of, token
 
 pytestmark = pytest.mark.django_db
@@ -336,11 +336,6 @@ def test_empty_claim_empties_its_field(user_from_token) -> None:
     assert user_from_token(token_use="id", given_name="").first_name == ""
 
 
-def test_missing_claim_changes_nothing(user_from_token) -> None:
-    user_from_token(token_use="id", given_name="Alice", at=-1)
-    assert user_from_token(token_use="id").first_name == "Alice"
-
-
 def test_claim_of_the_wrong_type_is_left_out(user_from_token, cognito) -> None:
     cognito(ATTRIBUTES={"date_joined": "custom:joined", "first_name": "given_name"})
     user = user_from_token(token_use="id", given_name="Alice", **{"custom:joined": "yesterday"})
@@ -409,7 +404,7 @@ def test_permanent_integrity_error_is_raised_after_three_attempts(user_from_toke
 def _other_pool(sub: str) -> Any:
     from django_cognito.core import AccessToken
     from django_cognito.core.tokens.token import read_unverified
-    from django_cognito.users.claim_sources import claims_from_tokens
+    from django_cognito.users.attributes.claim_sources import claims_from_tokens
 
     claims = read_unverified(token())
     return claims_from_tokens(AccessToken("eu-west-1_Other", claims), None, get_settings())._replace(sub=sub)

@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group, User
 
 from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
 from django_cognito.models import CognitoMembership, CognitoUser, FormerLink
-from django_cognito.users import linking, lookup, provisioning
+from django_cognito.users import linking, lookup
+from django_cognito.users.writing import provisioning
 from tests.support.scenarios import users
 from tests.support.scenarios.users import django_groups, link_of
 

@@ -22,7 +22,7 @@ from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.linking import unlink
-from django_cognito.users.request_writes import collect_writes, note_write
+from django_cognito.users.writing.request_writes import collect_writes, note_write
 from tests.support.callers import bearer
 
 GROUPS = {"admins": {"staff": True, "superuser": True, "groups": ["Site admins"]}}

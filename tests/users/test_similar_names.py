@@ -12,7 +12,7 @@ from django.db import connection
 
 from django_cognito.authorization import memberships
 from django_cognito.models import CognitoMembership, CognitoUser, FormerLink
-from django_cognito.users import provisioning
+from django_cognito.users.writing import provisioning
 from tests.support.scenarios.users import django_groups, link_of
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from django_cognito.authorization.rights import get_rights
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import UserAdapter, bulk_provisioning
-from django_cognito.users.claim_sources import IdentityClaims
+from django_cognito.users import UserAdapter
+from django_cognito.users.attributes.claim_sources import IdentityClaims
+from django_cognito.users.writing import bulk_provisioning
 from tests.support.scenarios.users import GROUPS, NOW, directory_claims, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
@@ -309,8 +310,13 @@ def test_directory_in_the_second_of_a_token_only_removes(user_from_token, update
 
 
 def test_directory_older_than_a_token_changes_nothing(user_from_token, update_from_directory) -> None:
-    user_from_token("editors")
+    user = user_from_token("editors")
+    before = (user.is_staff, user.first_name, django_groups(user))
+    update_from_directory("helpers", at=-2)  # the first one is recorded
     assert update_from_directory("helpers", at=-1) == 0
+    assert get_rights(user_from_token("editors")).groups == ("editors",)
+    user.refresh_from_db()
+    assert (user.is_staff, user.first_name, django_groups(user)) == before
 
 
 def test_unchanged_directory_page_makes_one_query_and_no_write(user_from_token) -> None:

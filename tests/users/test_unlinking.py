@@ -13,7 +13,9 @@ from django.db.models.deletion import Collector
 from django_cognito import signals
 from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
-from django_cognito.users import linking, provisioning, unlinking
+from django_cognito.users import linking
+from django_cognito.users.accounts import unlinking
+from django_cognito.users.writing import provisioning
 from tests.support.scenarios import users
 from tests.support.scenarios.users import django_groups, link_of
 

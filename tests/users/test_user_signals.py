@@ -17,9 +17,9 @@ from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate, verify
-from django_cognito.users.bulk_provisioning import update_users
-from django_cognito.users.provisioning import link_to_user, reapply_claims
-from django_cognito.users.request_writes import collect_writes
+from django_cognito.users.writing.bulk_provisioning import update_users
+from django_cognito.users.writing.provisioning import link_to_user, reapply_claims
+from django_cognito.users.writing.request_writes import collect_writes
 from tests.support.callers import bearer, with_id_token
 from tests.support.scenarios.login import change_login, finish_sign_in, post_logout, start_sign_in, token_response
 from tests.support.scenarios.users import directory_claims, link_of, token

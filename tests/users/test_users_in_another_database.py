@@ -14,12 +14,12 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.attributes.claim_sources import claims_from_directory
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.bulk_provisioning import update_users
-from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.linking import link, unlink
-from django_cognito.users.provisioning import reapply_claims
-from django_cognito.users.request_writes import collect_writes
+from django_cognito.users.writing.bulk_provisioning import update_users
+from django_cognito.users.writing.provisioning import reapply_claims
+from django_cognito.users.writing.request_writes import collect_writes
 from tests.support.scenarios.login import CALLBACK, start_sign_in, token_response, username_at
 from tests.support.scenarios.users import NOW, django_groups, token
 from tests.support.second_database import second_database
@@ -65,7 +65,7 @@ def test_user_is_created_and_updated() -> None:
 
 def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """An IntegrityError in an open transaction of the site is undone only by a savepoint of the same database."""
-    from django_cognito.users import link_writes
+    from django_cognito.users.writing import link_writes
 
     build, calls = link_writes.build_account, []
 

@@ -131,9 +131,9 @@ def test_wrong_header_has_the_code_of_its_mistake() -> None:
 
 @pytest.mark.parametrize("header", ["Bearer " * 200_000, "eyJ" * 500_000, "bearer," * 200_000, f"a {'eyJ.' * 500_000}"])
 def test_long_header_is_read_in_linear_time(header: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()  # not that of other processes
     find(header)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 # Entry points

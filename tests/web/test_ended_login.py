@@ -59,6 +59,13 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
     return redirect("/public/" if request.user.is_anonymous else "/plain/")
 
 
+@login_not_required
+def redirect_to_query(request: HttpRequest) -> HttpResponse:
+    """Redirect to the URL of the query; without a `Location` if it has none."""
+    assert request.user.is_anonymous
+    return HttpResponse(status=302, headers={"Location": request.GET["url"]} if "url" in request.GET else {})
+
+
 class Api(APIView):
     """A view for authenticated users."""
 
@@ -94,6 +101,8 @@ urlpatterns = [
     path("plain/", plain),
     path("public/", public),
     path("elsewhere/", elsewhere),
+    path("redirect/", redirect_to_query),
+    path("own/", include(([path("redirect/", redirect_to_query)], "admin"), namespace="own")),
     path("api/", Api.as_view()),
     path("api/group/", GroupApi.as_view()),
     path("api/public/", PublicApi.as_view()),
@@ -159,6 +168,13 @@ def test_next_request_of_a_script_is_not_authenticated(ended_client: Client) -> 
 
 def test_redirect_to_another_page_is_unchanged(ended_client: Client) -> None:
     assert ended_client.get("/elsewhere/", headers=SCRIPT)["Location"] == "/public/"
+
+
+@pytest.mark.parametrize("url", ["/redirect/", "/redirect/?url=http://[", "/own/redirect/?url=/public/"])
+def test_redirect_that_is_none_to_the_login_is_unchanged(ended_client: Client, url: str) -> None:
+    """The second has no valid URL; the third is of a URLconf with the `app_name` of the admin, but without its URLs."""
+    response = ended_client.get(url, headers=SCRIPT)
+    assert (response.status_code, response.get("Location", "")) == (302, url.partition("?url=")[2])
 
 
 def test_page_returns_after_one_sign_in(ended_client: Client, token_endpoint: ScriptedServer) -> None:

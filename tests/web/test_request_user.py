@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.contrib import auth
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import AsyncClient, Client
 from django.utils import timezone
 from local_cognito_support.scripted_server import Answer, ScriptedServer
@@ -106,6 +107,41 @@ def test_failing_user_logged_in_receiver_leaves_no_login(
     assert not CognitoLogin.objects.exists()
     assert token_endpoint.requests[-1].path == "/oauth2/revoke"
     assert client.get("/user/").json()["user"] == ""
+
+
+def fail_once_signed_in(*_: Any) -> None:
+    """Raise an error, as a function of TENANT with a fault."""
+    raise RuntimeError("a fault of the site's own")
+
+
+@pytest.mark.parametrize("name", ["function", "selector"])
+def test_failing_tenant_function_leaves_no_login(token_endpoint: ScriptedServer, cognito: Any, name: str) -> None:
+    client = Client(raise_request_exception=False)
+    source = {"claim": "custom:tenant"} if name == "selector" else {}
+    cognito(TENANT={**source, name: fail_once_signed_in})
+    params = start_sign_in(client)
+    answer = token_response("bob", nonce=params["nonce"], both={"custom:tenant": "acme"})
+    token_endpoint.script(answer, Answer(200))
+    assert client.get("/auth/callback/", {"code": "a-code", "state": params["state"]}).status_code == 500
+    assert token_endpoint.requests[-1].path == "/oauth2/revoke"
+    assert not CognitoLogin.objects.exists()
+    assert client.get("/user/").json()["user"] == ""
+
+
+def test_session_store_that_fails_at_a_sign_in_leaves_no_login(
+    client: Client, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError("the session store does not respond")
+
+    sign_in(client, "alice")
+    params = start_sign_in(client)
+    token_endpoint.script(token_response("alice", nonce=params["nonce"]), Answer(200))
+    monkeypatch.setattr(SessionStore, "cycle_key", fail)
+    with pytest.raises(OSError, match="does not respond"):
+        client.get("/auth/callback/", {"code": "a-code", "state": params["state"]})
+    assert token_endpoint.requests[-1].path == "/oauth2/revoke"
+    assert not CognitoLogin.objects.exists()
 
 
 def test_sign_in_with_a_changed_password_hash_has_its_login(client: Client, token_endpoint: ScriptedServer) -> None:

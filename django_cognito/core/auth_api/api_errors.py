@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from ..error_responses import read_object
-from ..errors import CognitoError, CognitoUnavailableError, SignInError
+from ..errors import CognitoError, CognitoUnavailableError, RevokedTokenError, SignInError, TokenError
 from ..http.client import Response
 
 _AWS_NAME = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -39,6 +39,9 @@ _ABOUT_SECRET = re.compile(r"secret", re.IGNORECASE)
 _ABOUT_CLIENT = re.compile(r"(?!.*\btoken\b).*\bclient\b", re.IGNORECASE | re.DOTALL)
 _ABOUT_DISABLED_USER = re.compile(r"user (?:is|has been) disabled", re.IGNORECASE)
 _ABOUT_DELETED_USER = re.compile(r"user does not exist", re.IGNORECASE)
+_ABOUT_REVOKED_TOKEN = re.compile(r"token has been revoked", re.IGNORECASE)
+# The user must reset the password, or confirm the account, before Cognito accepts a token again.
+_REQUIRES_SIGN_IN = frozenset({"PasswordResetRequiredException", "UserNotConfirmedException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,15 @@ class ApiError:
     def unavailability(self) -> CognitoUnavailableError | None:
         """The error of a response that does not concern the request: a throttle, a fault of AWS or of a trigger."""
         if self.status == 429 or self.name in _THROTTLES:  # AWS throttles with status 400 too
-            return CognitoUnavailableError(f"Cognito throttles {self.operation}", code="too_many_requests")
+            message = f"Cognito throttles {self.operation}"
+            return CognitoUnavailableError(message, code="too_many_requests", is_outage=False)
+        is_outage = not 400 <= self.status < 500 or self.name == "InternalErrorException"
         if not self.name:
-            return CognitoUnavailableError(f"{self.operation} had no usable response (status {self.status})")
+            message = f"{self.operation} had no usable response (status {self.status})"
+            return CognitoUnavailableError(message, is_outage=is_outage)
         if self.name in _TRANSIENT:
-            code = _TRANSIENT[self.name]
-            return CognitoUnavailableError(f"{self.operation} could not be completed: {self.name}", code=code)
+            message = f"{self.operation} could not be completed: {self.name}"
+            return CognitoUnavailableError(message, code=_TRANSIENT[self.name], is_outage=is_outage)
         return None
 
     def to_error(self, client_details: str = "") -> CognitoError:
@@ -87,6 +93,21 @@ class ApiError:
         return SignInError(
             f"Cognito refused {self.operation}: {self.name}{details}", oauth_error=oauth_error, code=code
         )
+
+    def to_token_error(self) -> CognitoError:
+        """Return the error of an operation that a user calls with an access token, which was verified before.
+
+        Another refusal than that of a user or of a revoked token is unavailability: it proves nothing about the user.
+        """
+        if unavailability := self.unavailability:
+            return unavailability
+        message, code = f"Cognito refused {self.operation}: {self.name}", self._find_refusal()[1]
+        if code in ("user_disabled_in_cognito", "user_not_found_in_cognito"):
+            return TokenError(message, code=code)
+        is_revoked = self.name == _NOT_AUTHORIZED and _ABOUT_REVOKED_TOKEN.search(self.message) is not None
+        if is_revoked or self.name in _REQUIRES_SIGN_IN:
+            return RevokedTokenError(message)
+        return CognitoUnavailableError(message, is_outage=False)
 
     def _find_refusal(self) -> tuple[str, str]:
         """Return the `oauth_error` and the code. An unknown error never means that the refresh token is invalid."""

@@ -1,7 +1,7 @@
-"""Refresh and revoke tokens by the user-pool API, which every user pool has: a hosted UI is not needed.
+"""Refresh and revoke tokens, and read their user, by the user-pool API, which every pool has without a hosted UI.
 
 The requests need no AWS credentials and are not signed. Must not depend on sessions; does not verify tokens.
-Source: the service model of cognito-idp, GetTokensFromRefreshToken, RevokeToken and GlobalSignOut.
+Source: the service model of cognito-idp, GetTokensFromRefreshToken, RevokeToken, GlobalSignOut and GetUser.
 """
 
 import json
@@ -98,6 +98,25 @@ class UserPoolApi:
         is_about_scopes = error.name == "NotAuthorizedException" and "scope" in error.message.lower()
         code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
         raise SignInError(f"Cognito refused GlobalSignOut: {error.name}", code=code)
+
+    def get_user(self, access_token: str) -> Mapping[str, str]:
+        """Return the attributes of the user of an access token, `sub` among them: Cognito accepts the token now.
+
+        The token needs the scope `aws.cognito.signin.user.admin`.
+
+        Raises RevokedTokenError; TokenError with the code "user_disabled_in_cognito" or "user_not_found_in_cognito";
+        CognitoUnavailableError for every other response.
+        """
+        response = self._send(self._http, "GetUser", {"AccessToken": access_token})
+        if response.status != 200:
+            raise ApiError.read("GetUser", response).to_token_error()
+        rows = (read_object(response) or {}).get("UserAttributes")
+        items = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        pairs = [(row.get("Name"), row.get("Value")) for row in items]
+        attributes = {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
+        if not attributes.get("sub"):
+            raise CognitoUnavailableError(f"{self.pool.endpoint_url} returned no usable response")
+        return attributes
 
     def _call(self, http: Http, operation: str, members: Mapping[str, str]) -> Response:
         """Call an operation as this app client, and a second time if its secret was refused and has changed.

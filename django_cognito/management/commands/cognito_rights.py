@@ -30,6 +30,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the user and the options."""
         parser.add_argument("user", nargs="?", metavar="USER", help="the username, or the sub or username in Cognito")
+        parser.add_argument(
+            "--tenant", default="", metavar="TENANT", help="add the rights in this tenant (TENANT_GROUPS)"
+        )
         parser.add_argument("--permission", metavar="APP.CODENAME", help="explain this permission alone")
         parser.add_argument("--groups", type=Path, metavar="FILE", help="a JSON file with another value of GROUPS")
         parser.add_argument("--pool", metavar="ALIAS", help="the alias of POOLS for --groups; by default the first")
@@ -38,12 +41,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the explanation or the differences. Raise CommandError for a user, pool or file that cannot be read."""
         if options["groups"] is not None:
-            if options["user"] or options["permission"]:
-                raise CommandError("--groups shows all users: leave out USER and --permission.")
+            if options["user"] or options["permission"] or options["tenant"]:
+                raise CommandError("--groups shows all users: leave out USER, --permission and --tenant.")
             return self.show_differences(options["groups"], options["pool"], options["json"])
         if not options["user"]:
             raise CommandError("Name a user, or a file with --groups.")
-        rights = UserRights(_find_user(options["user"]))
+        rights = UserRights(_find_user(options["user"]), options["tenant"])
         if options["permission"]:
             return self.explain_permission(rights, options["permission"], options["json"])
         if options["json"]:
@@ -54,12 +57,15 @@ class Command(BaseCommand):
     def explain(self, rights: UserRights) -> None:
         """Print the links and the rights of a user."""
         user = rights.user
-        self.print_line(f"{user.get_username()}{'' if user.is_active else ' (inactive: no right counts)'}")
+        tenant = f" in the tenant {rights.tenant!r}" if rights.tenant else ""
+        self.print_line(f"{user.get_username()}{tenant}{'' if user.is_active else ' (inactive: no right counts)'}")
         for link in rights.links:
             source = f", from {link.source}" if link.source else ""
             self.print_line(f"  Cognito user {link.username} of {link.pool!r} (sub {link.sub})")
             groups = ", ".join(link.groups) or "none"
             self.print_line(f"    groups: {groups}; as of {link.as_of:%Y-%m-%d %H:%M:%S} UTC{source}")
+            if link.tenants:
+                self.print_line(f"    tenants: {', '.join(link.tenants)}")
             if link.note:
                 self.print_line(f"    {link.note}")
         if not rights.links:
@@ -89,15 +95,17 @@ class Command(BaseCommand):
         differences = list_differences(settings, replace_groups(settings, _read_groups(file)))
         users = 0
         for difference in differences:
-            users += 1
+            users += bool(difference.gained or difference.lost)
             name, cognito_name = difference.user.get_username(), difference.link.username
             if is_json:
-                members = {"gained": difference.gained, "lost": difference.lost}
+                members = {"gained": difference.gained, "lost": difference.lost, "protected": difference.protected}
                 self.print_json({"user": name, "cognito_username": cognito_name, **members}, indent=None)
                 continue
             self.print_line(f"{name} (Cognito user {cognito_name})")
-            for text in (*(f"+ {right}" for right in difference.gained), *(f"- {right}" for right in difference.lost)):
-                self.print_line(f"  {text}")
+            for sign, rights in (("+", difference.gained), ("-", difference.lost), ("=", difference.protected)):
+                for right in rights:
+                    note = " stays: no other active superuser is left (KEEP_LAST_SUPERUSER)" if sign == "=" else ""
+                    self.print_line(f"  {sign} {right}{note}")
         if not is_json:
             self.print_line(f"{users} user{'' if users == 1 else 's'} of {settings.alias!r} would change.")
 

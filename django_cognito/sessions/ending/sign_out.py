@@ -30,8 +30,8 @@ from ...db.transactions import retry_conflicts
 from ...factories import get_token_endpoints
 from ...models import CognitoLogin, CognitoUser
 from ...signals import send_signed_out
+from ...users.accounts.unlinking import logins_removed
 from ...users.revocation import DISABLED_CODE, check_login, revoke_sign_ins, revoke_users
-from ...users.unlinking import logins_removed
 from ..store import SESSION_KEY, find_login, find_settings_for_login, get_refresh_token, get_settings_for_login
 from ..stored_tokens import decrypt_tokens, get_access_token
 from .ended_logins import (

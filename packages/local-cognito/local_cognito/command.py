@@ -16,6 +16,7 @@ from .urls import is_loopback_address
 
 DEFAULT_PORT = 9229
 EXIT_USAGE = 2
+_USERS_MOST = 100  # of a pool, in the output
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
@@ -97,10 +98,12 @@ def _describe(emulator: Emulator, seed: Path) -> str:
     for pool in emulator.seed.pools:
         lines += [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}"]
         lines += [f"    client     {client.id}  {client.name}" for client in pool.clients]
-        for user in pool.users:
+        for user in pool.users[:_USERS_MOST]:
             code = emulator.totp_code(pool.id, user.sub)
             totp = f"  TOTP code {code} now, then at {emulator.url}/" if code else ""
             lines.append(f"    user       {user.username}  {', '.join(user.groups) or '-'}{totp}")
+        if len(pool.users) > _USERS_MOST:
+            lines.append(f"               and {len(pool.users) - _USERS_MOST} more users")
     account, key = emulator.seed.account, emulator.admin_credentials
     lines += [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
     lines += [

@@ -79,7 +79,7 @@ class Emulator:
             self.url = normalize_public_url(public_url) if public_url else build_public_url(host, self.port)
             self.mailbox = Mailbox(console)
             self.service = UserPoolService(
-                Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
+                Pools(now), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
             )
             self._account = Account(now)
             admin = self.seed.account.admin
@@ -144,6 +144,20 @@ class Emulator:
         Raises ServiceError if the client does not exist or is public, or if Cognito would reject the secret.
         """
         self.service.replace_client_secret(client_id, secret, keep_former_seconds=keep_former_seconds)
+
+    def set_faults(self, operation: str, **faults: float) -> None:
+        """Replace the faults of a user pool operation, or of `*`: all operations that have none of their own.
+
+        `set_faults("ListUsers", throttled=2)` rejects its next two requests. Without faults it works again. The faults
+        are those of `OperationFaults`. The same over HTTP: `POST /_local/operations/{operation}/faults`.
+
+        Raises ServiceError if the operation or a fault does not exist, or a value is not allowed.
+        """
+        self.service.faults.set(operation, faults)
+
+    def clear_faults(self) -> None:
+        """Remove the faults of all operations."""
+        self.service.faults.clear()
 
     def start(self) -> Self:
         """Serve requests in a new thread."""

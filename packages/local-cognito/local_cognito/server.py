@@ -7,6 +7,8 @@ from typing import Any, cast
 from flask import Blueprint, Flask, Response, jsonify, request
 from flask import Request as FlaskRequest
 from flask_cors import CORS
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from moto.core.request import Request as MotoRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
@@ -33,6 +35,7 @@ def make_app(
 ) -> Flask:
     """Return the WSGI application of one local Cognito and of its AWS account."""
     app = Flask(__name__, static_folder=None)
+    app.jinja_options = {"bytecode_cache": _COMPILED_TEMPLATES}
     app.request_class = _ApiRequest
     rejections = Rejections(service.now)
     app.before_request(lambda: refuse_foreign_requests(service.origin))
@@ -80,6 +83,25 @@ class QuietHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Write werkzeug's own messages to our log. They never contain a query string."""
         log.log(logging.getLevelNamesMapping().get(type.upper(), logging.INFO), message, *args)
+
+
+class _CompiledTemplates(BytecodeCache):
+    """The compiled templates of this process: a test suite that starts many local Cognitos compiles each page once."""
+
+    def __init__(self) -> None:
+        self._bytecode: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Load the template, if it was compiled from the same source."""
+        if bucket.key in self._bytecode:
+            bucket.bytecode_from_string(self._bytecode[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Store a compiled template."""
+        self._bytecode[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED_TEMPLATES = _CompiledTemplates()
 
 
 class _ApiRequest(MotoRequest, FlaskRequest):

@@ -20,6 +20,7 @@ from .accounts.totp import TotpSecrets
 from .accounts.users import User
 from .clock import unix_time
 from .errors import ServiceError, bad_credentials
+from .faults import Faults
 from .federation.federated_users import FederatedUsers
 from .published_secrets import PublishedSecrets
 from .self_service.codes import Codes
@@ -63,6 +64,7 @@ class UserPoolService:
         self.federated = FederatedUsers(pools, self.lock, now)
         self.verifications = Verifications(pools, codes)
         self.published_secrets = PublishedSecrets()
+        self.faults = Faults()
         self._keys = keys
         self._issuer_form = issuer_form
         self._token_issuer = TokenIssuer(pools, keys, issuer=self.issuer, now=now)
@@ -266,7 +268,10 @@ class UserPoolService:
         with self.lock:
             claims = self._token_issuer.claims_of(access_token)
             grant = self.grants.live(claims.get("origin_jti", ""))
-            user = self.find_user_by_sub(grant.pool_id, grant.sub) if grant else None
+            pool_id = str(claims.get("iss", "")).rpartition("/")[2]
+            user = self.find_user_by_sub(pool_id, str(claims.get("sub", "")))
+            if user is None and "username" in claims:  # a machine-to-machine token has none
+                raise ServiceError("UserNotFoundException", "User does not exist.")
             if grant is None or user is None or not user.enabled:
                 raise ServiceError("NotAuthorizedException", "Access Token has been revoked")
             if scope not in claims["scope"].split():

@@ -14,6 +14,7 @@ if "local_cognito_support" not in sys.modules:  # the tests of django_cognito re
     pytest.register_assert_rewrite("local_cognito_support")
 
 from local_cognito_support import identity_site, real_parts
+from local_cognito_support.botocore_data import load_data_once
 from local_cognito_support.compiled_routes import compile_routes_once
 from local_cognito_support.identity_provider import federated_emulator, provider
 from local_cognito_support.user_pools import SEED, Clock, Users
@@ -22,8 +23,9 @@ __all__ = ["federated_emulator", "provider"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; compile the routes of all emulators once."""
+    """Register the markers; compile the routes of all emulators and load the data of botocore once."""
     compile_routes_once()
+    load_data_once()
     config.addinivalue_line("markers", f"needs(part, ...): programs the test needs: {', '.join(real_parts.PROBES)}")
     config.addinivalue_line("markers", "mistake(text, by=kind): a row of tests/mistakes.md and what reports it")
 

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 import pytest
 from local_cognito import Emulator
 from local_cognito_support import axe
-from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback_url, each_scheme, expect_welcome, press
+from local_cognito_support.browser import callback_url, each_scheme, expect_welcome, press
+from local_cognito_support.chromium import running_chromium
 from local_cognito_support.codes import latest_code
 from local_cognito_support.hosted_site import CALLBACK, PASSWORD, Site
 from local_cognito_support.identity_provider import Provider, site_for
-from local_cognito_support.real_parts import chromium_path
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 __all__ = ["callback_url"]
 
@@ -23,10 +23,8 @@ NEW_PASSWORD = "A-new-Horse-8"
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

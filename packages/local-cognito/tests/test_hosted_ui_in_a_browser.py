@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 import pytest
 from local_cognito_support import axe
-from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback_url, each_scheme, expect_welcome, press
+from local_cognito_support.browser import callback_url, each_scheme, expect_welcome, press
+from local_cognito_support.chromium import running_chromium
 from local_cognito_support.hosted_site import PASSWORD, Site, running_site
-from local_cognito_support.real_parts import chromium_path
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 __all__ = ["callback_url"]
 
@@ -24,10 +24,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Identity provider operations of the AWS API, with boto3."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,3 +113,47 @@ def test_provider_without_details_is_invalid_parameter(idp: Any, emulator: Emula
     body = {"UserPoolId": pool_id, "ProviderName": "Corporate", "ProviderType": "OIDC"}
     answer = requests.post(emulator.endpoint_url, json=body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidParameterException")
+
+
+def link(idp: Any, pool_id: str, username: str = "ann", **source: str) -> None:
+    destination = {"ProviderName": "Cognito", "ProviderAttributeValue": username}
+    identity = {"ProviderName": "Corporate", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": "7"}
+    idp.admin_link_provider_for_user(UserPoolId=pool_id, DestinationUser=destination, SourceUser={**identity, **source})
+
+
+def identities_of(idp: Any, pool_id: str) -> list[Any]:
+    user = idp.admin_get_user(UserPoolId=pool_id, Username="ann")
+    values = [item["Value"] for item in user["UserAttributes"] if item["Name"] == "identities"]
+    return json.loads(values[0]) if values else []
+
+
+def test_identity_is_linked_and_unlinked(idp: Any, pool_id: str) -> None:
+    create(idp, pool_id)
+    idp.admin_create_user(UserPoolId=pool_id, Username="ann")
+    link(idp, pool_id)
+    (identity,) = identities_of(idp, pool_id)
+    assert (identity["providerName"], identity["userId"], identity["primary"]) == ("Corporate", "7", False)
+    user = {"ProviderName": "Corporate", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": "7"}
+    idp.admin_disable_provider_for_user(UserPoolId=pool_id, User=user)
+    assert identities_of(idp, pool_id) == []
+    with raises_client_error("UserNotFoundException"):
+        idp.admin_disable_provider_for_user(UserPoolId=pool_id, User=user)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"username": "absent"}, "UserNotFoundException"),
+        ({"ProviderName": "Absent"}, "ResourceNotFoundException"),
+        ({"ProviderName": "Cognito"}, "InvalidParameterException"),
+        ({"ProviderAttributeName": "email"}, "InvalidParameterException"),
+    ],
+)
+def test_link_of_an_unknown_user_or_identity_is_refused(
+    idp: Any, pool_id: str, changes: dict[str, str], code: str
+) -> None:
+    create(idp, pool_id)
+    idp.admin_create_user(UserPoolId=pool_id, Username="ann")
+    with raises_client_error(code):
+        link(idp, pool_id, **changes)
+    assert identities_of(idp, pool_id) == []

@@ -15,13 +15,14 @@ DIRECTORY = Path(local_cognito.__file__).parent
 # The layers, from the lowest to the highest, separated by `|`: a module imports only from lower layers. The empty name
 # is the top package; its packages follow.
 LAYERS = {
-    "": "clock errors private_files request_id urls | accounts aws aws_json"
+    "": "clock errors private_files request_id urls | accounts aws aws_json faults"
     " | federation published_secrets self_service web_origins | user_pool_service"
     " | api identity local_routes pages | oauth seeds | server | emulator | command | __main__",
-    "accounts": "assurance client_secrets grants identity_providers keys password_policy users | clients totp"
-    " | pools tokens | token_issuer",
-    "api": "code_operations identity_provider_operations moto_operations srp | challenges | software_tokens srp_sign_in"
-    " | sign_in | operations",
+    "accounts": "address_forms assurance client_secrets grants identity_providers keys password_policy user_table users"
+    " | clients totp user_pool_backend | attribute_rules pools tokens | token_issuer",
+    "api": "identity_provider_operations moto_operations page_tokens srp user_filter"
+    " | challenges user_listing | software_tokens srp_sign_in user_administration"
+    " | code_operations sign_in | operations",
     "aws": "dynamodb patterns signatures | conditions | policies | account | administrator authorizer"
     " secrets_manager | s3 | services",
     "federation": "failures federated_users http_client | id_tokens | provider_client",

@@ -240,7 +240,10 @@ def test_access_token_of_a_disabled_user_is_refused(
 
 def test_deleted_user_is_signed_out(idp: Any, username: str, tokens: dict[str, str]) -> None:
     idp.admin_delete_user(UserPoolId=POOL_ID, Username=username)
-    assert_revoked(idp, tokens, "User does not exist.")
+    with raises_client_error("NotAuthorizedException", "User does not exist."):
+        refresh(idp, tokens["RefreshToken"])
+    with raises_client_error("UserNotFoundException", "User does not exist."):
+        idp.get_user(AccessToken=tokens["AccessToken"])
 
 
 def test_user_info_refuses_a_revoked_access_token(emulator: Emulator, username: str) -> None:

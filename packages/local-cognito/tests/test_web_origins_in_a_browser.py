@@ -6,10 +6,9 @@ from threading import Thread
 from urllib.parse import urlencode
 
 import pytest
-from local_cognito_support.browser import CHROMIUM_ARGUMENTS
+from local_cognito_support.chromium import running_chromium
 from local_cognito_support.hosted_site import Site, running_site
-from local_cognito_support.real_parts import chromium_path
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.needs("chromium")
 # Returns what a page's script gets: the type and status of the response, or "refused" if the browser blocks it.
@@ -55,12 +54,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # The attacker's DNS resolves evil.example to loopback.
-        arguments = [*CHROMIUM_ARGUMENTS, "--host-resolver-rules=MAP evil.example 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

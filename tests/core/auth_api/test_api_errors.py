@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from django_cognito.core.auth_api.api_errors import ApiError
-from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
+from django_cognito.core.errors import (
+    CognitoError,
+    CognitoUnavailableError,
+    RevokedTokenError,
+    SignInError,
+    TokenError,
+)
 from django_cognito.core.http.client import Response
 
 
@@ -78,6 +84,7 @@ def test_error_that_passes_is_unavailability(name: Any, status: int, code: str) 
     error = read_error(name, "Invalid Refresh Token", status).to_error()
     assert isinstance(error, CognitoUnavailableError)
     assert error.code == code
+    assert error.is_outage is (status in (302, 500) or name == "InternalErrorException")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"'])
@@ -111,3 +118,29 @@ def test_details_of_the_client_are_those_of_a_refused_client() -> None:
     refused = read_error("NotAuthorizedException", "Unable to verify secret").to_error(" (details)")
     other = read_error("NotAuthorizedException", "Invalid Refresh Token").to_error(" (details)")
     assert [str(error).endswith("(details)") for error in (refused, other)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "kind", "code"),
+    [
+        ("NotAuthorizedException", "Access Token has been revoked", RevokedTokenError, "token_revoked"),
+        ("NotAuthorizedException", "access token HAS BEEN REVOKED.", RevokedTokenError, "token_revoked"),
+        ("PasswordResetRequiredException", "Password reset required", RevokedTokenError, "token_revoked"),
+        ("UserNotConfirmedException", "User is not confirmed.", RevokedTokenError, "token_revoked"),
+        ("NotAuthorizedException", "User is disabled.", TokenError, "user_disabled_in_cognito"),
+        ("NotAuthorizedException", "User does not exist.", TokenError, "user_not_found_in_cognito"),
+        ("UserNotFoundException", "", TokenError, "user_not_found_in_cognito"),
+        ("NotAuthorizedException", "Access Token has expired", CognitoUnavailableError, "cognito_unavailable"),
+        ("NotAuthorizedException", "Invalid Access Token", CognitoUnavailableError, "cognito_unavailable"),
+        ("NotAuthorizedException", "", CognitoUnavailableError, "cognito_unavailable"),
+        ("InvalidParameterException", "token has been revoked", CognitoUnavailableError, "cognito_unavailable"),
+        ("ResourceNotFoundException", "", CognitoUnavailableError, "cognito_unavailable"),
+        ("AnExceptionOfNextYear", "", CognitoUnavailableError, "cognito_unavailable"),
+        ("TooManyRequestsException", "", CognitoUnavailableError, "too_many_requests"),
+    ],
+)
+def test_refused_access_token_is_rejected_or_proves_nothing(name: str, message: str, kind: type, code: str) -> None:
+    error = read_error(name, message).to_token_error()
+    assert (type(error), error.code) == (kind, code)
+    assert message not in str(error) or not message
+    assert not isinstance(error, CognitoUnavailableError) or not error.is_outage

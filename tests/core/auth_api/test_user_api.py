@@ -12,7 +12,7 @@ from local_cognito_support.scripted_server import Answer, Request, ScriptedServe
 from django_cognito.core import UserPool
 from django_cognito.core.auth_api.user_api import UserPoolApi
 from django_cognito.core.client_secret import COOLDOWN_SECONDS, ClientSecret
-from django_cognito.core.errors import CognitoUnavailableError, SignInError
+from django_cognito.core.errors import CognitoUnavailableError, RevokedTokenError, SignInError
 from django_cognito.core.token_endpoints import TokenSet
 from tests.support.clock import Clock
 from tests.support.timeouts import patient_http
@@ -29,6 +29,8 @@ Call = Callable[[UserPoolApi], Any]
 REFRESH: Call = methodcaller("refresh", "the-refresh-token")
 REVOKE: Call = methodcaller("revoke", "the-refresh-token")
 EVERYWHERE: Call = methodcaller("sign_out_everywhere", "the-access-token")
+GET_USER: Call = methodcaller("get_user", "the-access-token")
+USER = {"Username": "alice", "UserAttributes": [{"Name": "sub", "Value": "a-sub"}, {"Name": "name", "Value": "Ada"}]}
 WRONG_SECRET = "Unable to verify secret for client 1web"
 
 
@@ -98,7 +100,7 @@ def test_refresh_alone_has_the_timeout_of_the_triggers(server: ScriptedServer) -
         REVOKE(api)
 
 
-@pytest.mark.parametrize("call", [REFRESH, REVOKE, EVERYWHERE])
+@pytest.mark.parametrize("call", [REFRESH, REVOKE, EVERYWHERE, GET_USER])
 def test_api_request_after_a_shared_deadline_is_not_sent(server: ScriptedServer, call: Call) -> None:
     with pytest.raises(CognitoUnavailableError):
         call(api_at(server).until(time.monotonic()))
@@ -107,6 +109,15 @@ def test_api_request_after_a_shared_deadline_is_not_sent(server: ScriptedServer,
 
 def test_repr_of_the_api_shows_no_secret(server: ScriptedServer) -> None:
     assert repr(api_at(server, "a-secret")) == "<UserPoolApi eu-west-1_AbCdEfGhI client=1web>"
+
+
+def test_get_user_has_only_the_access_token(server: ScriptedServer) -> None:
+    server.script(json_answer(USER))
+    assert GET_USER(api_at(server, "a-secret")) == {"sub": "a-sub", "name": "Ada"}
+    (request,) = server.requests
+    assert request.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GetUser"
+    assert "authorization" not in request.headers
+    assert read_members(request) == {"AccessToken": "the-access-token"}
 
 
 # Responses
@@ -156,6 +167,46 @@ def test_words_of_an_api_error_are_logged_without_secrets(
         REFRESH(api_at(server, secret))
     assert "GetTokensFromRefreshToken: status 400, 'NotAuthorizedException', 'Unable to verify [...]'" in caplog.text
     assert secret not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        None,
+        "sub",
+        {"Name": "sub", "Value": "a-sub"},
+        [],
+        ["sub"],
+        [{"Name": "sub"}],
+        [{"Name": "sub", "Value": ""}],
+        [{"Name": "sub", "Value": 5}],
+        [{"Name": ["sub"], "Value": "a-sub"}],
+    ],
+)
+def test_user_without_a_sub_is_unavailable(server: ScriptedServer, attributes: Any) -> None:
+    server.script(json_answer({"UserAttributes": attributes}))
+    with pytest.raises(CognitoUnavailableError, match="no usable response"):
+        GET_USER(api_at(server))
+
+
+@pytest.mark.parametrize("answer", [Answer(200, b"<html>"), json_answer([]), json_answer({})])
+def test_get_user_response_that_is_no_user_is_unavailable(server: ScriptedServer, answer: Answer) -> None:
+    server.script(answer)
+    with pytest.raises(CognitoUnavailableError, match="no usable response"):
+        GET_USER(api_at(server))
+
+
+def test_other_attributes_of_a_user_must_be_strings(server: ScriptedServer) -> None:
+    rows = [{"Name": "sub", "Value": "a-sub"}, {"Name": "x", "Value": None}, {"Name": 5, "Value": "y"}, "z"]
+    server.script(json_answer({"UserAttributes": rows}))
+    assert GET_USER(api_at(server)) == {"sub": "a-sub"}
+
+
+def test_refused_get_user_is_an_error_of_the_token(server: ScriptedServer) -> None:
+    server.script(aws_error("NotAuthorizedException", "Access Token has been revoked"))
+    with pytest.raises(RevokedTokenError) as caught:
+        GET_USER(api_at(server))
+    assert str(caught.value) == "Cognito refused GetUser: NotAuthorizedException"
 
 
 # A client secret that rotates

@@ -228,6 +228,6 @@ def _descriptors() -> list[int]:
 def _is_connected_to(descriptor: int, url: str) -> bool:
     try:
         with socket.socket(fileno=os.dup(descriptor)) as sock:
-            return str(sock.getpeername()[1]) == url.rpartition(":")[2]
+            return sock.family == socket.AF_INET and str(sock.getpeername()[1]) == url.rpartition(":")[2]
     except OSError:
         return False

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.users import bulk_provisioning
+from django_cognito.users.writing import bulk_provisioning
 from tests.support.scenarios.users import GROUPS, directory_claims, link, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
@@ -281,6 +281,40 @@ def test_shown_differences_are_those_that_the_next_token_makes(
     assert {name: {item for item in shown[name] if not item.startswith("permission ")} for name in stored} == stored
 
 
+@pytest.mark.parametrize(
+    ("other", "is_protected"),
+    [({}, True), ({"is_superuser": True}, False), ({"is_superuser": True, "is_active": False}, True)],
+)
+def test_last_superuser_is_shown_as_protected(
+    user_from_token: Any, groups_file: Any, cognito: Any, other: dict[str, bool], is_protected: bool
+) -> None:
+    User.objects.create(username="other", **other)
+    for name in ("alice", "bob"):
+        user_from_token("admins", username=name, at=-60)
+    cognito(KEEP_LAST_SUPERUSER=True)
+    shown = [json.loads(line) for line in run("--groups", groups_file({}), "--json").splitlines()]
+    flags = ["is_staff", "is_superuser"]
+    assert [(row["user"], row["lost"], row["protected"]) for row in shown] == [
+        ("alice", flags, []),
+        ("bob", [] if is_protected else flags, flags if is_protected else []),
+    ]
+    last = run("--groups", groups_file({})).splitlines()[-2:]
+    note = "  = is_superuser stays: no other active superuser is left (KEEP_LAST_SUPERUSER)"
+    total = "1 user of 'default' would change." if is_protected else "2 users of 'default' would change."
+    assert last == [note if is_protected else "  - is_superuser", total]
+    cognito(GROUPS={})
+    for name in ("alice", "bob"):
+        user_from_token(username=name, at=0)
+    assert User.objects.get(username="bob").is_superuser is is_protected
+
+
+def test_superuser_who_is_gained_replaces_the_last_one(user_from_token: Any, groups_file: Any, cognito: Any) -> None:
+    cognito(KEEP_LAST_SUPERUSER=True)
+    user_from_token("viewers", username="alice")
+    user_from_token("admins", username="bob")
+    assert "  - is_superuser" in run("--groups", groups_file({"viewers": {"superuser": True}})).splitlines()
+
+
 def test_right_by_hand_or_of_another_link_is_not_lost(user_from_token: Any, groups_file: Any) -> None:
     user = user_from_token("viewers")
     link(user, "google", groups=["viewers"])
@@ -312,3 +346,69 @@ def test_number_of_queries_does_not_depend_on_the_users(
 def test_file_with_wrong_groups_is_refused(groups: Any, message: str, groups_file: Any) -> None:
     with pytest.raises(CommandError, match=message):
         run("--groups", groups_file(groups))
+
+
+# Tenants
+
+EDITORS = {"editors": {"permissions": ["auth.change_group"]}, "viewers": {"permissions": ["auth.view_group"]}}
+
+
+@pytest.fixture
+def alice_of_two_tenants(mapped: None, user_from_token: Any, cognito: Any) -> None:
+    cognito(TENANT={"group_prefix": "org/"}, TENANT_GROUPS=EDITORS)
+    user_from_token("org/acme/editors", "org/umbrella", "org/umbrella/viewers", "helpers")
+
+
+@pytest.mark.usefixtures("alice_of_two_tenants")
+def test_tenants_of_the_groups_are_shown() -> None:
+    text = run("alice")
+    assert text.splitlines()[0] == "alice"
+    assert "    tenants: acme, umbrella" in text.splitlines()
+    assert "permission auth.change_group" not in text
+    assert "flag is_staff" in text
+
+
+@pytest.mark.usefixtures("alice_of_two_tenants")
+@pytest.mark.parametrize(
+    ("tenant", "shown"),
+    [
+        ("acme", {"auth.change_group": "org/acme/editors"}),
+        ("umbrella", {"auth.view_group": "org/umbrella/viewers"}),
+        ("beta", {}),
+        ("acme/editors", {}),
+    ],
+)
+def test_rights_in_a_tenant_are_shown_with_their_group(tenant: str, shown: dict[str, str]) -> None:
+    text = run("alice", "--tenant", tenant)
+    assert text.splitlines()[0] == f"alice in the tenant {tenant!r}"
+    for name in ("auth.change_group", "auth.view_group"):
+        if name in shown:
+            reason = f"TENANT_GROUPS, Cognito group {shown[name]!r} of 'default'"
+            assert lines_after(text, f"  permission {name}") == [reason]
+        else:
+            assert f"permission {name}" not in text
+
+
+@pytest.mark.usefixtures("alice_of_two_tenants")
+def test_missing_permission_names_the_group_of_the_tenant() -> None:
+    name, has_it, grants = "auth.change_group", "alice has auth.change_group:", "TENANT_GROUPS grants it to the Cognito"
+    assert run("alice", "--permission", name, "--tenant", "acme").splitlines()[0] == has_it
+    for arguments, group in ((("--tenant", "umbrella"), "org/umbrella/editors"), ((), "org/.../editors")):
+        text = run("alice", "--permission", name, *arguments)
+        assert "does not have" in text
+        assert f"{grants} group {group!r} of 'default'" in text
+
+
+def test_tenant_of_a_claim_is_that_of_the_option(user_from_token: Any, cognito: Any) -> None:
+    cognito(TENANT={"claim": "custom:tenant_id"}, TENANT_GROUPS=EDITORS, GROUPS={})
+    user_from_token("editors")
+    assert "permission auth.change_group" not in run("alice")
+    heading = "  permission auth.change_group"
+    assert lines_after(run("alice", "--tenant", "acme"), heading) == [
+        "TENANT_GROUPS, Cognito group 'editors' of 'default'"
+    ]
+
+
+def test_tenant_is_refused_with_changed_groups(groups_file: Any) -> None:
+    with pytest.raises(CommandError, match="--tenant"):
+        run("--groups", groups_file({}), "--tenant", "acme")

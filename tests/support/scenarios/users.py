@@ -12,8 +12,8 @@ from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import linking
+from django_cognito.users.attributes.claim_sources import IdentityClaims, claims_from_directory
 from django_cognito.users.authentication import verify
-from django_cognito.users.claim_sources import IdentityClaims, claims_from_directory
 
 NOW = int(time.time())
 GROUPS = {

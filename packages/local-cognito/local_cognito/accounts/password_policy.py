@@ -4,12 +4,15 @@ Source: AWS API reference, PasswordPolicyType; AWS developer guide, "Adding user
 """
 
 import re
+import secrets
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ServiceError
 
 _MOST_CHARACTERS = 256
+_GENERATED_CHARACTERS = 16
 _SYMBOLS = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- "
 # For each kind of character: the policy's key, the check, the words of Cognito's error, the words of the forms.
 _KINDS: tuple[tuple[str, Callable[[str], bool], str, str], ...] = (
@@ -37,6 +40,14 @@ def require_conforming(config: Mapping[str, Any], password: str) -> None:
     for key, has_it, words, _ in _KINDS:
         if policy.get(key) and not has_it(password):
             raise _refused(f"Password must have {words}")
+
+
+def generate_password(config: Mapping[str, Any]) -> str:
+    """Return a random password that conforms to the policy of this configuration."""
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!@#%&")
+    rest = max(_least(_policy(config)), _GENERATED_CHARACTERS) - len(kinds)
+    letters = [secrets.choice(kind) for kind in kinds]
+    return "".join(letters + [secrets.choice(string.ascii_letters + string.digits) for _ in range(rest)])
 
 
 def describe_policy(config: Mapping[str, Any]) -> str:

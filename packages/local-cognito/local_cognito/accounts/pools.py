@@ -1,21 +1,19 @@
-"""moto's user pools: the only module that depends on how moto stores pools, clients, users and groups."""
+"""moto's user pools, as values. With `user_table`, the only module that depends on how moto stores pools, clients,
+users and groups.
+"""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from moto.cognitoidp.models import (
-    CognitoIdpBackend,
-    CognitoIdpUser,
-    CognitoIdpUserPool,
-    CognitoIdpUserPoolClient,
-    UserStatus,
-)
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
+from ..clock import unix_time
 from ..errors import ServiceError
 from . import password_policy
 from .client_secrets import FormerSecrets
 from .clients import AppClient, app_client
 from .identity_providers import identity_provider
+from .user_pool_backend import UserPoolBackend, table_of
+from .user_table import UserTable
 from .users import Group, User, by_precedence
 
 
@@ -25,17 +23,18 @@ class Pools:
     Not thread-safe, like moto: the caller locks.
     """
 
-    def __init__(self) -> None:
-        self._backends: dict[str, CognitoIdpBackend] = {}
+    def __init__(self, now: Callable[[], float] = unix_time) -> None:
+        self._now = now
+        self._backends: dict[str, UserPoolBackend] = {}
         self._former_secrets = FormerSecrets()
 
-    def backend(self, region: str) -> CognitoIdpBackend:
+    def backend(self, region: str) -> UserPoolBackend:
         """Return moto's backend of a region; it is created on first use."""
         if region not in self._backends:
-            self._backends[region] = CognitoIdpBackend(region, DEFAULT_ACCOUNT_ID)
+            self._backends[region] = UserPoolBackend(region, self._now)
         return self._backends[region]
 
-    def backend_of(self, pool: CognitoIdpUserPool) -> CognitoIdpBackend:
+    def backend_of(self, pool: CognitoIdpUserPool) -> UserPoolBackend:
         """Return the backend that contains `pool`."""
         return self.backend(pool.region)
 
@@ -53,6 +52,10 @@ class Pools:
         if pool is None:
             raise ServiceError("ResourceNotFoundException", f"User pool {pool_id} does not exist.")
         return pool
+
+    def table(self, pool_id: str) -> UserTable:
+        """Return moto's users of the pool. Raises ServiceError if it does not exist."""
+        return table_of(self.get(pool_id))
 
     def client(self, client_id: str) -> AppClient | None:
         """Return the app client with this id, in any pool, or None."""
@@ -76,35 +79,16 @@ class Pools:
         self._former_secrets.add(client.id, moto_client.secret, keep_former_seconds)
         moto_client.secret = secret
 
-    def find_moto_user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
+    def find_moto_user(self, pool_id: str, name: str, *, accepts_sub: bool = False) -> CognitoIdpUser | None:
         """Return moto's user with this username, or with this email address or phone number if the pool allows it, or
-        None.
+        None. With `accepts_sub`, also the local user with this `sub`.
         """
-        pool = self.get(pool_id)
-        by_username = pool.users.get(name)
-        if by_username is not None:
-            return by_username
-        natives = [moto_user for moto_user in pool.users.values() if not is_external(moto_user)]
-        username_attributes = _listed(pool, "UsernameAttributes")
-        by_address = (
-            moto_user
-            for moto_user in natives
-            if any(moto_user.attribute_lookup.get(attribute) == name for attribute in username_attributes)
-        )
-        by_alias = (moto_user for moto_user in natives if _has_alias(moto_user, name, _listed(pool, "AliasAttributes")))
-        return next(by_address, None) or next(by_alias, None)
-
-    def find_moto_user_by_alias(self, pool_id: str, attribute: str, value: str) -> CognitoIdpUser | None:
-        """Return moto's user with this verified alias, or None if the pool does not use the attribute as an alias."""
-        pool = self.get(pool_id)
-        aliases = tuple(name for name in _listed(pool, "AliasAttributes") if name == attribute)
-        natives = (moto_user for moto_user in pool.users.values() if not is_external(moto_user))
-        return next((moto_user for moto_user in natives if _has_alias(moto_user, value, aliases)), None)
+        return self.table(pool_id).find(name, accepts_sub=accepts_sub)
 
     def find_moto_user_by_sub(self, pool_id: str, sub: str) -> CognitoIdpUser | None:
         """Return moto's user with this `sub`, or None."""
         pool = self.find(pool_id)
-        return next((moto_user for moto_user in pool.users.values() if moto_user.id == sub), None) if pool else None
+        return table_of(pool).find_by_sub(sub) if pool else None
 
     def to_user(self, moto_user: CognitoIdpUser) -> User:
         """Return moto's user as a value. `has_totp` is only set if the pool's MFA is on or optional."""
@@ -141,6 +125,7 @@ class Pools:
         moto_user = self.get_moto_user(user)
         password_policy.require_conforming(self.get(user.pool_id).extended_config, password)
         moto_user.password, moto_user.status = password, UserStatus.CONFIRMED
+        self.table(user.pool_id).mark_modified(moto_user)
 
     def _to_client(self, pool: CognitoIdpUserPool, moto_client: CognitoIdpUserPoolClient) -> AppClient:
         secret = moto_client.secret if moto_client.generate_secret else None
@@ -149,27 +134,3 @@ class Pools:
         ]
         former = self._former_secrets.of(moto_client.id)
         return app_client(moto_client.id, pool.id, secret, moto_client.extended_config, providers, former)
-
-
-EXTERNAL = "EXTERNAL_PROVIDER"
-
-
-def is_external(moto_user: CognitoIdpUser) -> bool:
-    """Return whether an identity provider signs the user in. moto has no such status."""
-    return bool(moto_user.status == EXTERNAL)
-
-
-def _listed(pool: CognitoIdpUserPool, key: str) -> tuple[str, ...]:
-    return tuple(pool.extended_config.get(key) or ())
-
-
-def _has_alias(moto_user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
-    """Return whether the user may sign in with an alias.
-
-    It must be verified: otherwise users could claim any address.
-    """
-    return any(
-        moto_user.attribute_lookup.get(alias) == name
-        and (alias == "preferred_username" or moto_user.attribute_lookup.get(f"{alias}_verified", "").lower() == "true")
-        for alias in aliases
-    )

@@ -3,26 +3,32 @@
 The rules of codes are in `self_service`. The caller holds the lock.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..accounts.clients import AppClient
 from ..accounts.tokens import ADMIN_SCOPE
 from ..accounts.users import User
 from ..aws_json import Answer, Parameters
-from ..errors import ServiceError, require_parameter
+from ..errors import require_parameter
 from ..user_pool_service import UserPoolService
+from .user_administration import read_attributes
 
 
 class CodeOperations:
     """The operations with codes of one local Cognito.
 
-    `find_client` raises ServiceError if the client does not exist.
+    `find_client` and `find_user` raise ServiceError if the client or the user that a request names does not exist.
     """
 
-    def __init__(self, service: UserPoolService, find_client: Callable[[Parameters], AppClient]) -> None:
+    def __init__(
+        self,
+        service: UserPoolService,
+        find_client: Callable[[Parameters], AppClient],
+        find_user: Callable[[Parameters], User],
+    ) -> None:
         self._service = service
         self._find_client = find_client
+        self._find_user = find_user
         self.by_name: dict[str, Callable[[Parameters], Answer]] = {
             "SignUp": self.sign_up,
             "ConfirmSignUp": self.confirm_sign_up,
@@ -38,7 +44,7 @@ class CodeOperations:
     def sign_up(self, parameters: Parameters) -> Answer:
         """Run SignUp."""
         client, username = self._caller(parameters)
-        attributes = _attributes(parameters)
+        attributes = read_attributes(parameters)
         password = require_parameter(parameters, "Password")
         user, destination = self._service.sign_ups.register(client, username, password, attributes)
         delivery = {"CodeDeliveryDetails": destination.details()} if destination else {}
@@ -71,17 +77,12 @@ class CodeOperations:
 
     def admin_reset_user_password(self, parameters: Parameters) -> Answer:
         """Run AdminResetUserPassword."""
-        moto_user = self._service.pools.find_moto_user(
-            str(parameters.get("UserPoolId")), str(parameters.get("Username"))
-        )
-        if moto_user is None:
-            raise ServiceError("UserNotFoundException", "User does not exist.")
-        self._service.recovery.require_new_password(self._service.pools.to_user(moto_user))
+        self._service.recovery.require_new_password(self._find_user(parameters))
         return {}
 
     def update_user_attributes(self, parameters: Parameters) -> Answer:
         """Run UpdateUserAttributes."""
-        sent = self._service.verifications.update(self._holder(parameters), _attributes(parameters))
+        sent = self._service.verifications.update(self._holder(parameters), read_attributes(parameters))
         return {"CodeDeliveryDetailsList": [destination.details() for destination in sent]}
 
     def get_user_attribute_verification_code(self, parameters: Parameters) -> Answer:
@@ -105,11 +106,3 @@ class CodeOperations:
 
     def _holder(self, parameters: Parameters) -> User:
         return self._service.resolve_access_token(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)[0]
-
-
-def _attributes(parameters: Parameters) -> dict[str, str]:
-    """Return UserAttributes as a mapping. Raises ServiceError."""
-    items: Any = parameters.get("UserAttributes") or []
-    if not isinstance(items, list) or not all(isinstance(item, Mapping) and item.get("Name") for item in items):
-        raise ServiceError("InvalidParameterException", "UserAttributes must be a list of names and values")
-    return {str(item["Name"]): str(item.get("Value") or "") for item in items}

@@ -7,7 +7,6 @@ from moto.core.request import Request
 
 from ..accounts.clients import AppClient
 from ..accounts.tokens import ADMIN_SCOPE
-from ..accounts.users import User
 from ..aws_json import Answer, Parameters, json_response, read_parameters, read_target, run_operation
 from ..errors import ServiceError
 from ..user_pool_service import UserPoolService
@@ -16,12 +15,13 @@ from .code_operations import CodeOperations
 from .identity_provider_operations import IdentityProviderOperations
 from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
+from .user_administration import UserAdministration
+from .user_listing import UserListing
 
 _TARGET = "AWSCognitoIdentityProviderService"
 _NO_OPERATION = "X-Amz-Target names no operation"
 _PUBLISH = "PublishSecretsInAWSSecretsManager"
 _RETURNING_CLIENTS = frozenset({"CreateUserPoolClient", "DescribeUserPoolClient", "UpdateUserPoolClient"})
-_ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
 
 
 class Operations:
@@ -30,6 +30,7 @@ class Operations:
     def __init__(self, service: UserPoolService) -> None:
         self._service = service
         self._sign_ins = SignIns(service)
+        self._administration = UserAdministration(service)
         providers = IdentityProviderOperations(service)
         software_tokens = SoftwareTokens(service, self._sign_ins.challenges)
         self._own_operations: dict[str, Callable[[Parameters], Answer]] = {
@@ -44,19 +45,27 @@ class Operations:
             "ChangePassword": self.change_password,
             "AssociateSoftwareToken": software_tokens.associate,
             "VerifySoftwareToken": software_tokens.verify,
-            **CodeOperations(service, self._client).by_name,
+            **CodeOperations(service, self._client, self._administration.find).by_name,
+            **self._administration.by_name,
+            **UserListing(service).by_name,
             **providers.by_name,
         }
         self._checks = providers.checks
 
     def answer(self, request: Request) -> Response:
         """Return the response to a request in the AWS JSON protocol, errors included."""
-        service, operation = read_target(request)
-        with self._service.lock:
-            return run_operation(lambda: self._run(operation if service == _TARGET else "", request))
+        service, name = read_target(request)
+        operation = name if service == _TARGET else ""
+
+        def run() -> Response:
+            self._service.faults.begin_request(operation)  # before the lock: it may wait
+            with self._service.lock:
+                return self._run(operation, request)
+
+        return run_operation(run)
 
     def _run(self, operation: str, request: Request) -> Response:
-        """Run the operation here or, after its checks, in moto. A disabled or deleted user is signed out everywhere."""
+        """Run the operation here or, after its checks, in moto."""
         parameters = read_parameters(request)
         if operation in self._own_operations:
             return json_response(self._own_operations[operation](parameters))
@@ -69,10 +78,7 @@ class Operations:
             raise ServiceError("UnknownOperationException", f"{problem}; the local Cognito answers user pools only")
         if operation in self._checks:
             self._checks[operation](parameters)
-        user = self._named(parameters) if operation in _ENDING_SIGN_INS else None
         response = self._run_moto(parameters, request)
-        if user is not None and response.status_code == 200:
-            self._service.sign_out_everywhere(user)
         if operation in _RETURNING_CLIENTS and response.status_code == 200:
             return self._publish_secret(parameters, response)
         return response
@@ -125,14 +131,6 @@ class Operations:
             raise _unknown_client(parameters)
         return client
 
-    def _named(self, parameters: Parameters) -> User:
-        moto_user = self._service.pools.find_moto_user(
-            str(parameters.get("UserPoolId")), str(parameters.get("Username"))
-        )
-        if moto_user is None:
-            raise ServiceError("UserNotFoundException", "User does not exist.")
-        return self._service.pools.to_user(moto_user)
-
     def initiate_auth(self, parameters: Parameters) -> Answer:
         """Run InitiateAuth."""
         return self._initiate(self._client(parameters), parameters, as_admin=False)
@@ -184,7 +182,7 @@ class Operations:
 
     def admin_user_global_sign_out(self, parameters: Parameters) -> Answer:
         """Run AdminUserGlobalSignOut."""
-        self._service.sign_out_everywhere(self._named(parameters))
+        self._service.sign_out_everywhere(self._administration.find(parameters))
         return {}
 
     def change_password(self, parameters: Parameters) -> Answer:

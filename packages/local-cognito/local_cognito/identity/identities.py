@@ -37,6 +37,7 @@ class Identities:
         self._service = service
         self._account = account
         self._guests: dict[str, IdentityPool] = {}
+        self._pools_of_users: dict[str, IdentityPool] = {}  # of the identities that GetId returned
 
     def identity(self, pool_id: str, logins: Logins) -> str:
         """Return the identity of a login, which is always the same; without a login a new guest's.
@@ -47,7 +48,9 @@ class Identities:
         if pool is None:
             raise ServiceError("ResourceNotFoundException", f"IdentityPool '{pool_id}' not found.")
         if logins:
-            return self._login(pool, logins).identity_id
+            identity_id = self._login(pool, logins).identity_id
+            self._pools_of_users[identity_id] = pool
+            return identity_id
         if not pool.allows_guests:
             raise ServiceError(
                 "NotAuthorizedException", "Unauthenticated access is not supported for this identity pool."
@@ -93,8 +96,10 @@ class Identities:
 
     def _find_pool(self, identity_id: str) -> IdentityPool:
         """Return the pool with this identity: a guest's, or one of a user in its user pool. Raises ServiceError."""
-        if identity_id in self._guests:
-            return self._guests[identity_id]
+        former = self._guests.get(identity_id) or self._pools_of_users.get(identity_id)
+        if former is not None:
+            return former
+        # A client may have stored an identity before a restart.
         for pool in self._pools.values():
             subs = (moto_user.id for moto_user in self._service.pools.get(pool.user_pool_id).users.values())
             if any(pool.identity_of(sub) == identity_id for sub in subs):

@@ -1,5 +1,7 @@
 """Load a seed into moto's user pools with the ids of the seed. moto's API would generate new ids each time."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
@@ -23,10 +25,12 @@ def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> Non
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
     pool.id = seed.id
+    texts = [{"Name": name, "AttributeDataType": "String"} for name in _custom_attributes(seed)]
+    pool.add_custom_attributes(texts)
     for name in seed.required_attributes:
         pool.schema_attributes[name].required = True
     pool.token_mfa_config = {"Enabled": seed.mfa != "off"}
-    backend.user_pools[pool.id] = pool
+    backend.add_user_pool(pool)
     for group in seed.groups:
         role_arn = account.role_arn(group.role) if group.role else group.role_arn
         # moto's signature requires numbers and strings, but its groups accept None.
@@ -52,6 +56,15 @@ def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> Non
         _add_user(user, pool, service)
 
 
+def _custom_attributes(seed: SeedPool) -> Iterator[str]:
+    """Yield the names of all custom attributes of the seed, each once, without the prefix."""
+    mappings = [provider.attribute_mapping for provider in seed.identity_providers]
+    for name in dict.fromkeys(chain.from_iterable([*mappings, *(user.attributes for user in seed.users)])):
+        if name.startswith("custom:") and name.removeprefix("custom:") not in seed.custom_attributes:
+            yield name.removeprefix("custom:")
+    yield from dict.fromkeys(seed.custom_attributes)
+
+
 def _pool_config(seed: SeedPool) -> dict[str, Any]:
     """Return the parameters of CreateUserPool."""
     policy = seed.password_policy
@@ -72,6 +85,7 @@ def _pool_config(seed: SeedPool) -> dict[str, Any]:
         },
         "UsernameAttributes": list(seed.username_attributes),
         "AliasAttributes": list(seed.alias_attributes),
+        "UsernameConfiguration": {"CaseSensitive": seed.case_sensitive},
     }
 
 
@@ -124,7 +138,7 @@ def _add_user(seed: SeedUser, pool: CognitoIdpUserPool, service: UserPoolService
     attributes = [{"Name": name, "Value": value} for name, value in values.items()]
     moto_user = CognitoIdpUser(pool.id, username, seed.password or None, UserStatus[seed.status], attributes)
     moto_user.id = seed.sub
-    moto_user.update_attributes([{"Name": "sub", "Value": seed.sub}])
+    moto_user.update_attributes([{"Name": "sub", "Value": seed.sub}])  # it is not in the table yet
     moto_user.enabled = seed.enabled
     pool.users[username] = moto_user
     for name in seed.groups:

@@ -112,15 +112,20 @@ class SeedPasswordPolicy:
 
 @dataclass(frozen=True)
 class SeedPool:
-    """A user pool and its content."""
+    """A user pool and its content.
+
+    The custom attributes of users and identity providers need not be in `custom_attributes`.
+    """
 
     id: str
     name: str = ""
     mfa: str = "off"
     tier: str = "essentials"
     sign_up: bool = True
+    case_sensitive: bool = False
     auto_verified_attributes: tuple[str, ...] = ("email",)
     required_attributes: tuple[str, ...] = ()
+    custom_attributes: tuple[str, ...] = ()
     password_policy: SeedPasswordPolicy = SeedPasswordPolicy()
     username_attributes: tuple[str, ...] = ()
     alias_attributes: tuple[str, ...] = ()

@@ -3,8 +3,10 @@
 import difflib
 import re
 from base64 import b32decode
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..accounts.client_secrets import SECRET_PATTERN
@@ -19,6 +21,8 @@ _ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
 # Amazon S3 user guide, "General purpose bucket naming rules".
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _RESOURCE_SERVER = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")
+# AWS API reference: CustomAttributeNameType, without the prefix.
+_CUSTOM_ATTRIBUTE = re.compile(r"(?!custom:)\S{1,20}")
 
 Check = Callable[[Any], Any]
 
@@ -49,11 +53,15 @@ class Table:
     required: Mapping[str, Check] = field(default_factory=dict)
     optional: Mapping[str, Check] = field(default_factory=dict)
 
+    @cached_property
+    def _checks(self) -> dict[str, Check]:
+        return {**self.required, **self.optional}
+
     def read(self, document: Any, path: Path) -> dict[str, Any]:
         """Return the checked values, without keys whose value is null. Raises SeedError."""
         if not isinstance(document, Mapping):
             raise path.error("must be a mapping of keys to values")
-        checks = {**self.required, **self.optional}
+        checks = self._checks
         for key in document:
             if key not in checks:
                 raise path.error(unknown_name_message("key", key, list(checks)))
@@ -87,8 +95,8 @@ def iterate_items(document: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 
 def require_unique(names: Sequence[str], path: Path, kind: str) -> None:
     """Raise SeedError if a name occurs twice."""
-    duplicate = next((name for number, name in enumerate(names) if name in names[:number]), None)
-    if duplicate is not None:
+    if len(set(names)) < len(names):
+        duplicate = next(name for name, count in Counter(names).items() if count > 1)
         raise path.error(f"the {kind} {duplicate!r} occurs twice")
 
 
@@ -215,11 +223,19 @@ bucket_name = matching_pattern(_BUCKET, "must be 3 to 63 lower-case letters, dig
 resource_server = matching_pattern(
     _RESOURCE_SERVER, "must be printable characters without spaces, quotes and backslashes"
 )
+custom_attribute = matching_pattern(
+    _CUSTOM_ATTRIBUTE, "must be 1 to 20 characters without spaces and without the prefix custom:"
+)
 
 
 def bucket_names(value: Any) -> tuple[str, ...]:
     """Check a list of bucket names."""
     return tuple(bucket_name(name) for name in string_list(value))
+
+
+def custom_attributes(value: Any) -> tuple[str, ...]:
+    """Check a list of names of custom attributes."""
+    return tuple(custom_attribute(name) for name in string_list(value))
 
 
 def scope_names(value: Any) -> tuple[str, ...]:

@@ -6,15 +6,13 @@ responses".
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..accounts.address_forms import is_email, is_telephone
 from ..errors import ServiceError
 
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
-_TELEPHONE = re.compile(r"\+\d{4,}", re.ASCII)
 # AWS API reference, AccountRecoverySetting: without the setting, SMS is preferred.
 _LEGACY_MECHANISMS = ({"Priority": 1, "Name": "verified_phone_number"}, {"Priority": 2, "Name": "verified_email"})
 
@@ -42,16 +40,6 @@ class Destination:
     def details(self) -> dict[str, str]:
         """Return CodeDeliveryDetails."""
         return {"Destination": self.masked, "DeliveryMedium": self.medium, "AttributeName": self.attribute}
-
-
-def is_email(text: str) -> bool:
-    """Return whether the text has the form of an email address."""
-    return _EMAIL.fullmatch(text) is not None
-
-
-def is_telephone(text: str) -> bool:
-    """Return whether the text has the form of a phone number (E.164)."""
-    return _TELEPHONE.fullmatch(text) is not None
 
 
 def sign_up_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination | None:

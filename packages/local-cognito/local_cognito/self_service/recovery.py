@@ -35,7 +35,7 @@ class Recovery:
         """
         with self._lock:
             pool = self._pools.get(client.pool_id)
-            moto_user = self._pools.find_moto_user(client.pool_id, username)
+            moto_user = self._pools.find_moto_user(client.pool_id, username, accepts_sub=True)
             try:
                 destination = _destination(pool, moto_user)
             except ServiceError:
@@ -52,7 +52,7 @@ class Recovery:
         Raises ServiceError; the code stays valid if the password does not conform.
         """
         with self._lock:
-            moto_user = self._pools.find_moto_user(client.pool_id, username)
+            moto_user = self._pools.find_moto_user(client.pool_id, username, accepts_sub=True)
             if moto_user is None and not client.hides_unknown_users:
                 raise ServiceError("UserNotFoundException", "Username/client id combination not found.")
             holder = _holder(client, username, moto_user)
@@ -72,6 +72,7 @@ class Recovery:
             pool, moto_user = self._pools.get(user.pool_id), self._pools.get_moto_user(user)
             destination = _destination(pool, moto_user)
             moto_user.status = UserStatus.RESET_REQUIRED
+            self._pools.table(pool.id).mark_modified(moto_user)
             self._codes.send(PASSWORD_RESET, Holder(pool.id, moto_user.id, moto_user.username), destination)
 
 

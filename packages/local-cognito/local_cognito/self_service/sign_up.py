@@ -8,21 +8,19 @@ Source: AWS API reference, "SignUp", "ConfirmSignUp", "ResendConfirmationCode".
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, UserStatus
 
-from ..accounts import password_policy
+from ..accounts import attribute_rules, password_policy
 from ..accounts.clients import AppClient
 from ..accounts.pools import Pools
 from ..accounts.users import User
 from ..errors import ServiceError
 from .codes import SIGN_UP, Codes, Holder, wrong_code
-from .destinations import Destination, is_email, is_telephone, sign_up_destination, simulated_destination
+from .destinations import Destination, sign_up_destination, simulated_destination
 
 # Only Cognito writes these, whichever attributes a client may write.
 _NOT_OWN = frozenset({"sub", "email_verified", "phone_number_verified", "identities", "cognito:user_status"})
-_USERNAME_MOST_CHARACTERS = 128
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class SignUps:
             names = tuple(pool.extended_config.get("UsernameAttributes") or ())
             verified = [name for name in pool.extended_config.get("AutoVerifiedAttributes") or () if name not in names]
             # The username field contains the only username attribute; of two, it may contain the other one.
-            required = [name for name in _required(pool) if names != (name,)]
+            required = [name for name in attribute_rules.required_attributes(pool) if names != (name,)]
             return SignUpForm(
                 is_open=_is_open(pool),
                 username_attributes=names,
@@ -68,7 +66,7 @@ class SignUps:
             if not _is_open(pool):
                 raise ServiceError("NotAuthorizedException", "SignUp is not permitted for this user pool")
             filled = {name: value for name, value in attributes.items() if value}
-            named_by = _named_by(pool, username)
+            named_by = attribute_rules.attribute_of_username(pool, username)
             own = {**filled, **named_by}
             _require_valid_attributes(pool, own)
             # This reveals users for any setting of the client, as in Cognito.
@@ -88,7 +86,7 @@ class SignUps:
         With `takes_alias`, the address is removed as an alias from another user (ForceAliasCreation).
         """
         with self._lock:
-            moto_user = self._pools.find_moto_user(client.pool_id, username)
+            moto_user = self._pools.find_moto_user(client.pool_id, username, accepts_sub=True)
             holder = _holder_of(client, username, moto_user)
             if not client.hides_unknown_users:
                 _require_unconfirmed(moto_user)
@@ -102,6 +100,7 @@ class SignUps:
                 raise wrong_code()
             self._take_alias(moto_user, address, is_forced=takes_alias)
             moto_user.status = UserStatus.CONFIRMED
+            self._pools.table(client.pool_id).mark_modified(moto_user)
             self._codes.spend(SIGN_UP, holder)
             return self._pools.to_user(moto_user)
 
@@ -109,7 +108,7 @@ class SignUps:
         """Send another code and return its destination, which may be simulated. Raises ServiceError."""
         with self._lock:
             pool = self._pools.get(client.pool_id)
-            moto_user = self._pools.find_moto_user(client.pool_id, username)
+            moto_user = self._pools.find_moto_user(client.pool_id, username, accepts_sub=True)
             if not client.hides_unknown_users:
                 _require_unconfirmed(moto_user, "InvalidParameterException", "User is already confirmed.")
             if not pool.extended_config.get("AutoVerifiedAttributes"):
@@ -142,12 +141,13 @@ class SignUps:
         )
         if name is None:  # it was changed after the code was sent
             return
-        owner = self._pools.find_moto_user_by_alias(moto_user.user_pool_id, name, address)
+        table = self._pools.table(moto_user.user_pool_id)
+        owner = table.find_by_alias(name, address)
         if owner is not None and owner is not moto_user:
             if not is_forced:
                 raise ServiceError("AliasExistsException", f"An account with the given {name} already exists.")
-            owner.update_attributes([{"Name": f"{name}_verified", "Value": "false"}])
-        moto_user.update_attributes([{"Name": f"{name}_verified", "Value": "true"}])
+            table.update_attributes(owner, {f"{name}_verified": "false"})
+        table.update_attributes(moto_user, {f"{name}_verified": "true"})
 
 
 def _holder(moto_user: CognitoIdpUser) -> Holder:
@@ -162,43 +162,13 @@ def _is_open(pool: CognitoIdpUserPool) -> bool:
     return not (pool.extended_config.get("AdminCreateUserConfig") or {}).get("AllowAdminCreateUserOnly", False)
 
 
-def _required(pool: CognitoIdpUserPool) -> list[str]:
-    return [name for name, attribute in pool.schema_attributes.items() if attribute.required and name != "sub"]
-
-
-def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
-    """Return the attribute that the username is, in a pool with username attributes. Raises ServiceError."""
-    is_plain = username.isprintable() and not any(character.isspace() for character in username)
-    if not username or len(username) > _USERNAME_MOST_CHARACTERS or not is_plain:
-        message = "Username must be 1 to 128 characters without spaces."
-        raise ServiceError("InvalidParameterException", message, fields=["username"])
-    form = "email" if is_email(username) else "phone_number" if is_telephone(username) else ""
-    wanted: Any = pool.extended_config.get("UsernameAttributes") or ()
-    if not wanted:
-        if form and form in (pool.extended_config.get("AliasAttributes") or ()):
-            words = "email" if form == "email" else "phone number"
-            raise ServiceError(
-                "InvalidParameterException",
-                f"Username cannot be of {words} format, since user pool is configured for {words} alias.",
-                fields=["username"],
-            )
-        return {}
-    if form not in wanted:
-        listed = " or ".join({"email": "an email", "phone_number": "a phone number"}[name] for name in wanted)
-        raise ServiceError("InvalidParameterException", f"Username should be {listed}.", fields=["username"])
-    return {form: username}
-
-
 def _require_valid_attributes(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:
     """Raise ServiceError unless a new user may set these attributes, in valid form, and none is missing."""
     if attributes.keys() & _NOT_OWN:
         raise ServiceError("NotAuthorizedException", "A client attempted to write unauthorized attribute")
-    missing = [name for name in _required(pool) if not attributes.get(name)]
+    attribute_rules.require_valid(pool, attributes)
+    missing = [name for name in attribute_rules.required_attributes(pool) if not attributes.get(name)]
     problems = [f"{name}: The attribute is required\n" for name in missing]
-    if attributes.get("email") and not is_email(attributes["email"]):
-        raise ServiceError("InvalidParameterException", "Invalid email address format.", fields=["email"])
-    if attributes.get("phone_number") and not is_telephone(attributes["phone_number"]):
-        raise ServiceError("InvalidParameterException", "Invalid phone number format.", fields=["phone_number"])
     if problems:
         message = f"Attributes did not conform to the schema: {''.join(problems)}"
         raise ServiceError("InvalidParameterException", message, fields=missing)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from moto.cognitoidp.models import CognitoIdpUser
 
+from ..accounts import attribute_rules
 from ..accounts.pools import Pools
 from ..accounts.users import User
 from ..errors import ServiceError
 from .codes import Codes, Holder, verification_of
 from .destinations import Destination
 
-_VERIFIABLE = ("email", "phone_number")
 _NOT_OWN = frozenset({"sub", "email_verified", "phone_number_verified", "identities"})
 
 
@@ -25,23 +25,27 @@ class Verifications:
         self._codes = codes
 
     def update(self, user: User, attributes: Mapping[str, str]) -> list[Destination]:
-        """Change attributes and return the destinations of the codes. A changed address becomes unverified."""
+        """Change attributes as the user may, and return the destinations of the codes."""
         if attributes.keys() & _NOT_OWN:
             raise ServiceError("NotAuthorizedException", "A client attempted to write unauthorized attribute")
-        moto_user = self._pools.get_moto_user(user)
-        changed = [name for name in _VERIFIABLE if attributes.get(name, "") != moto_user.attribute_lookup.get(name, "")]
-        changed = [name for name in changed if name in attributes]
-        config = self._pools.get(user.pool_id).extended_config
-        for name in config.get("UsernameAttributes") or ():
-            owner = self._pools.find_moto_user(user.pool_id, attributes[name]) if attributes.get(name) else None
-            if owner is not None and owner is not moto_user:
-                raise ServiceError("AliasExistsException", f"An account with the given {name} already exists.")
-        unverified = {f"{name}_verified": "false" for name in changed}
-        moto_user.update_attributes(
-            [{"Name": name, "Value": value} for name, value in {**attributes, **unverified}.items()]
-        )
-        auto_verified = config.get("AutoVerifiedAttributes") or ()
-        return [self.send(user, name) for name in changed if name in auto_verified and attributes[name]]
+        changed = self.change(user, attributes)
+        verified = self._pools.get(user.pool_id).extended_config.get("AutoVerifiedAttributes") or ()
+        return [self.send(user, name) for name in changed if name in verified and attributes[name]]
+
+    def change(self, user: User, attributes: Mapping[str, str]) -> list[str]:
+        """Change attributes as an administrator may, and return the names of the changed addresses.
+
+        A changed address becomes unverified, unless `attributes` contain its flag. An empty value deletes an attribute.
+        """
+        pool, moto_user = self._pools.get(user.pool_id), self._pools.get_moto_user(user)
+        former = moto_user.attribute_lookup
+        addresses = [name for name in attribute_rules.ADDRESSES if name in attributes]
+        changed = [name for name in addresses if attributes[name] != former.get(name, "")]
+        flags = {f"{name}_verified": "false" if attributes[name] else "" for name in changed}
+        changes = {**flags, **attributes}
+        attribute_rules.require_valid_changes(pool, moto_user, changes)
+        self._pools.table(pool.id).update_attributes(moto_user, changes)
+        return changed
 
     def send(self, user: User, attribute: str) -> Destination:
         """Send a code that verifies the attribute and return its destination. Raises ServiceError."""
@@ -61,10 +65,11 @@ class Verifications:
         address = self._codes.check(verification_of(attribute), _holder(moto_user), code)
         if address != moto_user.attribute_lookup.get(attribute):  # the code was sent to a previous address
             raise ServiceError("ExpiredCodeException", "Invalid code provided, please request a code again.")
-        owner = self._pools.find_moto_user_by_alias(moto_user.user_pool_id, attribute, address)
+        table = self._pools.table(moto_user.user_pool_id)
+        owner = table.find_by_alias(attribute, address)
         if owner is not None and owner is not moto_user:
             raise ServiceError("AliasExistsException", f"An account with the given {attribute} already exists.")
-        moto_user.update_attributes([{"Name": f"{attribute}_verified", "Value": "true"}])
+        table.update_attributes(moto_user, {f"{attribute}_verified": "true"})
         self._codes.spend(verification_of(attribute), _holder(moto_user))
 
 
@@ -73,5 +78,5 @@ def _holder(moto_user: CognitoIdpUser) -> Holder:
 
 
 def _require_verifiable(attribute: str) -> None:
-    if attribute not in _VERIFIABLE:
+    if attribute not in attribute_rules.ADDRESSES:
         raise ServiceError("InvalidParameterException", f"The attribute {attribute} cannot be verified.")

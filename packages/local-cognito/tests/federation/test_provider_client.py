@@ -1,6 +1,7 @@
 """Requests to a provider, and the errors for invalid or missing responses."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from local_cognito.federation.provider_client import ProviderClient
 from local_cognito_support.provider_tokens import GOOD, ISSUER, KEYS, NOW, token
 from local_cognito_support.scripted_server import Answer, ScriptedServer, Silence, json_answer
 
-CLIENT = ProviderClient(lambda: NOW, timeout_seconds=0.5)
+CLIENT = ProviderClient(lambda: NOW, timeout_seconds=30)  # a loaded computer is slow
 TOKENS = {"id_token": token(), "access_token": "the access token"}
 
 
@@ -27,11 +28,20 @@ def provider(**details: str) -> IdentityProvider:
 
 
 def claims(server: ScriptedServer, *steps: Any, has_user_info: bool = True, **details: str) -> dict[str, Any]:
-    """Return the claims of a provider that responds with `steps`: tokens, JWKS, userInfo."""
-    server.script(*steps)
+    """Return the claims of a provider that responds with `steps`: tokens, JWKS, userInfo.
+
+    The timeout is short for the request without a response only: others may be slow on a loaded computer.
+    """
+    client = ProviderClient(lambda: NOW, timeout_seconds=30)
+    *earlier, last = steps
+    if isinstance(last, Silence) and earlier:
+        earlier[-1] = replace(earlier[-1], before=lambda: setattr(client, "_timeout_seconds", 0.3))
+    elif isinstance(last, Silence):
+        client = ProviderClient(lambda: NOW, timeout_seconds=0.3)
+    server.script(*earlier, last)
     names = ("token_url", "jwks_uri", *(["attributes_url"] if has_user_info else []))
     urls = {name: f"{server.url}/{name}" for name in names}
-    return CLIENT.claims(
+    return client.claims(
         provider(**details),
         urls,
         code="the code",

@@ -28,7 +28,7 @@ def test_federated_sign_in_creates_a_user_with_mapped_attributes(
     )
     tokens = flow.tokens(subject, scope="openid email")
     claims = read_unverified(tokens["id_token"])
-    assert claims["cognito:username"] == "Corporate_f-1"
+    assert claims["cognito:username"] == "corporate_f-1"
     assert claims["cognito:groups"] == [f"{POOL_ID}_Corporate"]
     assert (claims["email"], claims["email_verified"]) == ("fay@corporate.example", True)
     (identity,) = claims["identities"]
@@ -41,8 +41,8 @@ def test_federated_sign_in_creates_a_user_with_mapped_attributes(
         "primary": "true",
     }
     access_claims = read_unverified(tokens["access_token"])
-    assert (access_claims["username"], access_claims["sub"]) == ("Corporate_f-1", claims["sub"])
-    user_attributes = attributes(federated_emulator, "Corporate_f-1")
+    assert (access_claims["username"], access_claims["sub"]) == ("corporate_f-1", claims["sub"])
+    user_attributes = attributes(federated_emulator, "corporate_f-1")
     assert (user_attributes["name"], user_attributes["custom:teams"]) == ("Fay", "[a+b,c]")
 
 
@@ -52,7 +52,7 @@ def test_second_federated_sign_in_updates_the_same_user(flow: FederatedFlow, fed
     flow.provider.put("f-2", email="new@corporate.example", name="After")
     second = read_unverified(flow.tokens(subject, prompt="login")["id_token"])
     assert second["sub"] == first["sub"]
-    user_attributes = attributes(federated_emulator, "Corporate_f-2")
+    user_attributes = attributes(federated_emulator, "corporate_f-2")
     assert (user_attributes["email"], user_attributes["email_verified"], user_attributes["name"]) == (
         "new@corporate.example",
         "false",
@@ -84,14 +84,14 @@ def test_federated_username_of_an_existing_pool_user_is_refused(
     site.service.sign_ups.register(site.public, name, "Correct-horse-7", {"email": "mallory@example.com"})
     query = read_query(flow.sign_in(flow.provider.put("victim")))
     assert query["error"] == "invalid_request"
-    assert query["error_description"] == "Another user already has the name Corporate_victim"
+    assert query["error_description"] == "Another user already has the name corporate_victim"
 
 
 def test_federated_user_with_admin_set_password_is_the_same_user(flow: FederatedFlow, idp: Any) -> None:
     subject = flow.provider.put("f-20")
     first = read_unverified(flow.tokens(subject)["id_token"])["sub"]
     password = {"Password": "Correct-horse-7", "Permanent": True}
-    idp.admin_set_user_password(UserPoolId=POOL_ID, Username="Corporate_f-20", **password)
+    idp.admin_set_user_password(UserPoolId=POOL_ID, Username="corporate_f-20", **password)
     assert read_unverified(flow.tokens(subject, prompt="login")["id_token"])["sub"] == first
 
 
@@ -232,7 +232,7 @@ def test_google_and_saml_stand_ins_use_the_names_they_replace(
     flow: FederatedFlow, name: str, provider_type: str, issuer: str | None
 ) -> None:
     claims = read_unverified(flow.tokens(flow.provider.put("g-1"), identity_provider=name)["id_token"])
-    assert claims["cognito:username"] == f"{name}_g-1"
+    assert claims["cognito:username"] == f"{name.lower()}_g-1"
     assert claims["cognito:groups"] == [f"{POOL_ID}_{name}"]
     identity = claims["identities"][0]
     assert identity["providerType"] == provider_type
@@ -333,7 +333,7 @@ def test_provider_response_without_pending_sign_in_is_an_error_page(flow: Federa
 def test_disabled_federated_user_is_denied(flow: FederatedFlow, federated_emulator: Emulator) -> None:
     subject = flow.provider.put("f-14")
     flow.sign_in(subject)
-    federated_emulator.service.pools.get(POOL_ID).users["Corporate_f-14"].enabled = False
+    federated_emulator.service.pools.get(POOL_ID).users["corporate_f-14"].enabled = False
     query = read_query(flow.sign_in(subject, prompt="login"))
     assert (query["error"], query["error_description"]) == ("access_denied", "User is disabled.")
 
@@ -346,21 +346,9 @@ def test_missing_required_attribute_refuses_the_federated_user(
     try:
         query = read_query(flow.sign_in(flow.provider.put("f-15", email="f@corporate.example")))
         assert (query["error"], query["error_description"]) == ("invalid_request", "attributes required: [name]")
-        assert "Corporate_f-15" not in federated_emulator.service.pools.get(POOL_ID).users
+        assert "corporate_f-15" not in federated_emulator.service.pools.get(POOL_ID).users
     finally:
         name.required = False
-
-
-def test_federated_username_is_lower_case_if_pool_ignores_case(
-    flow: FederatedFlow, federated_emulator: Emulator
-) -> None:
-    config = federated_emulator.service.pools.get(POOL_ID).extended_config
-    config["UsernameConfiguration"] = {"CaseSensitive": False}
-    try:
-        claims = read_unverified(flow.tokens(flow.provider.put("Mixed-Case"))["id_token"])
-        assert claims["cognito:username"] == "corporate_mixed-case"
-    finally:
-        del config["UsernameConfiguration"]
 
 
 @pytest.fixture
@@ -376,26 +364,26 @@ def test_federated_user_is_in_the_api_and_has_no_password(
     flow: FederatedFlow, federated_emulator: Emulator, idp: Any
 ) -> None:
     tokens = flow.tokens(flow.provider.put("f-16", email="f16@corporate.example"))
-    user = idp.admin_get_user(UserPoolId=POOL_ID, Username="Corporate_f-16")
+    user = idp.admin_get_user(UserPoolId=POOL_ID, Username="corporate_f-16")
     assert user["UserStatus"] == "EXTERNAL_PROVIDER"
     user_attributes = {item["Name"]: item["Value"] for item in user["UserAttributes"]}
     (identity,) = json.loads(user_attributes["identities"])
     assert (identity["primary"], identity["userId"]) == (True, "f-16")
     listed = idp.list_users(UserPoolId=POOL_ID, Filter='cognito:user_status = "EXTERNAL_PROVIDER"')["Users"]
-    assert "Corporate_f-16" in [user["Username"] for user in listed]
+    assert "corporate_f-16" in [user["Username"] for user in listed]
     refreshed = flow.browser.site.post(
         "/oauth2/token", grant_type="refresh_token", client_id="1both", refresh_token=tokens["refresh_token"]
     ).json()
     assert read_unverified(refreshed["id_token"])["identities"]
     flow.browser.authorize(prompt="login")
-    assert "Incorrect username or password." in flow.browser.sign_in("Corporate_f-16", "").text
+    assert "Incorrect username or password." in flow.browser.sign_in("corporate_f-16", "").text
 
 
 def test_get_user_returns_the_federated_user(flow: FederatedFlow, federated_emulator: Emulator) -> None:
     subject = flow.provider.put("f-17")
     flow.sign_in(subject)
     service = federated_emulator.service
-    user, client = service.pools.find_moto_user(POOL_ID, "Corporate_f-17"), service.client("1both")
+    user, client = service.pools.find_moto_user(POOL_ID, "corporate_f-17"), service.client("1both")
     assert user is not None
     assert client is not None
     raw = service.issue_api_tokens(client, service.pools.to_user(user))["AccessToken"]
@@ -405,7 +393,7 @@ def test_get_user_returns_the_federated_user(flow: FederatedFlow, federated_emul
         region_name="eu-west-1",
         config=Config(signature_version=UNSIGNED),
     )
-    assert unsigned.get_user(AccessToken=raw)["Username"] == "Corporate_f-17"
+    assert unsigned.get_user(AccessToken=raw)["Username"] == "corporate_f-17"
 
 
 def test_federated_sign_in_with_acr_values_has_amr_fed(flow: FederatedFlow) -> None:

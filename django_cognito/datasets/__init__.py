@@ -1,0 +1,1 @@
+"""Records of a user that all devices of the user share: an app of its own, `django_cognito.datasets`."""

@@ -1,0 +1,1 @@
+"""The Django users: local accounts, the site's own rules (`UserAdapter`), users of machine-to-machine clients."""

@@ -1,0 +1,1 @@
+"""The guides docs/migrating-*.md, tried on sites of the other packages: `tox run -e migrating`."""

@@ -1,0 +1,1 @@
+urlpatterns += [path("accounts/", include("allauth.urls"))]

@@ -1,0 +1,1 @@
+urlpatterns += [path("oauth2/", include("django_auth_adfs.urls"))]
