@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -10,8 +9,7 @@ from django.db import router
 from django.db.models import Q, QuerySet
 
 from ..core.clock import utc_now
-from ..db.share_locks import lock_shared
-from ..db.transactions import retry_conflicts
+from ..db.share_locks import lock_shared, update_shared
 from ..models import CognitoSync
 from .errors import SyncError
 
@@ -36,7 +34,7 @@ class SyncLock:
         is_free = Q(held_until=None) | Q(held_until__lt=now)
         lease = {"run_id": self._run_id, "held_until": now + timedelta(seconds=HOLD_SECONDS), "started_at": now}
         free = self._rows.filter(is_free, user_pool_id=self._user_pool_id)
-        if not retry_conflicts(partial(free.update, **lease), CognitoSync):
+        if not update_shared(free, **lease):
             raise SyncError(
                 f"another run synchronizes {self._user_pool_id}; if it was killed, it releases the pool after"
                 f" {HOLD_SECONDS} seconds",
@@ -48,7 +46,7 @@ class SyncLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         completed = {} if error else {"completed_at": utc_now()}
-        retry_conflicts(partial(self._own_rows.update, run_id=None, held_until=None, **completed), CognitoSync)
+        update_shared(self._own_rows, run_id=None, held_until=None, **completed)
 
     def renew(self) -> None:
         """Hold the pool for another minute. Raises SyncError (code "sync_lost") if another run took it over."""
@@ -68,7 +66,7 @@ class SyncLock:
             raise self._create_error()
 
     def _update(self, **values: datetime) -> None:
-        if not retry_conflicts(partial(self._own_rows.update, **values), CognitoSync):
+        if not update_shared(self._own_rows, **values):
             raise self._create_error()
 
     def _create_error(self) -> SyncError:
