@@ -9,7 +9,7 @@ from local_cognito_support.chromium import running_chromium
 from local_cognito_support.identity_provider import Provider, provider
 from local_cognito_support.scripted_server import Answer, ScriptedServer
 from local_cognito_support.user_pools import Clock
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from django_cognito import factories
 from tests.support.local_cognito import settings_for
@@ -21,7 +21,6 @@ __all__ = ["provider"]
 
 # The provider's own pages load this stylesheet; the request fails.
 _PROVIDER_STYLES = "https://cdn.jsdelivr.net"
-expect.set_options(timeout=30_000)  # a loaded computer is slow
 
 
 @pytest.fixture(scope="module")

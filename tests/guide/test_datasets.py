@@ -18,7 +18,6 @@ from tests.support.dataset_server import CLIENT
 from tests.support.guide import GUIDE
 from tests.support.new_project import NewProject
 
-expect.set_options(timeout=30_000)  # a loaded computer is slow
 PAGE = (GUIDE / "datasets.md").read_text()
 RECORD_STATUSES = """() => {
   const element = document.querySelector("[role=status]");

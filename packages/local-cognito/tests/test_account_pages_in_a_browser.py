@@ -45,7 +45,6 @@ def open_page(chromium: Browser, *, script: bool = True) -> Iterator[Page]:
     """Yield a page at the size of a small phone. Assert that the Content-Security-Policy blocks nothing."""
     context = chromium.new_context(viewport={"width": 360, "height": 640}, java_script_enabled=script)
     page = context.new_page()
-    page.set_default_timeout(10_000)
     with obeying_csp(page):
         yield page
         context.close()

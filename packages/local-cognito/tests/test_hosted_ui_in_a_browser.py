@@ -35,7 +35,6 @@ def page(site: Site, callback_url: str, chromium: Browser) -> Iterator[Page]:
     client.extended_config["CallbackURLs"].append(callback_url)
     context = chromium.new_context(viewport={"width": 360, "height": 640})
     page = context.new_page()
-    page.set_default_timeout(10_000)
     page.goto(f"{site.url}/oauth2/authorize?{urlencode(site.authorize_parameters(redirect_uri=callback_url))}")
     expect(page.get_by_label("Username")).to_be_focused()  # keys pressed earlier would be lost
     yield page

@@ -62,7 +62,6 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context()
     page = context.new_page()
-    page.set_default_timeout(10_000)
     yield page
     context.close()
 

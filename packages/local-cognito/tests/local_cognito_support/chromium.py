@@ -4,11 +4,15 @@ import asyncio
 import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from .real_parts import chromium_path
+
+# Of actions, navigations and expectations: a loaded computer is slow. Playwright's own are 30 and 5 seconds.
+TIMEOUT_SECONDS = 120
+expect.set_options(timeout=TIMEOUT_SECONDS * 1_000)
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",  # the kernel of a container often does not allow Chromium's sandbox
@@ -55,7 +59,10 @@ def running_chromium() -> Iterator[Browser]:
     global _running
     if _running is None:
         playwright = sync_playwright().start()
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=_ARGUMENTS, timeout=TIMEOUT_SECONDS * 1_000
+        )
+        _set_timeouts(browser)
         _running = _Running(playwright, browser, asyncio.get_running_loop())
         atexit.register(_close, _running)
     asyncio._set_running_loop(_running.loop)
@@ -65,6 +72,18 @@ def running_chromium() -> Iterator[Browser]:
             context.close()
     finally:
         asyncio._set_running_loop(None)
+
+
+def _set_timeouts(browser: Browser) -> None:
+    """Set `TIMEOUT_SECONDS` in all contexts: Playwright has no such option of a browser."""
+    create_context = browser.new_context
+
+    def new_context(**options: Any) -> BrowserContext:
+        context = create_context(**options)
+        context.set_default_timeout(TIMEOUT_SECONDS * 1_000)
+        return context
+
+    browser.new_context = new_context  # type: ignore[method-assign]
 
 
 def _close(running: _Running) -> None:
