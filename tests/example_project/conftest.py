@@ -1,6 +1,8 @@
 """Run Fieldnotes in a separate process with its own settings and a local Cognito; the tests use HTTP."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,17 @@ def stack(local_cognito: "Emulator", site_port: int, tmp_path_factory: pytest.Te
         running_stack = Stack(folder, processes, local_cognito.port, site_port)
         running_stack.start_site({**running_stack.build_environment(), "FIELDNOTES_SYNC_RATE": "5"})
         yield running_stack
+
+
+@pytest.fixture
+def without_datasets(stack: Stack) -> None:
+    """Delete the drafts and reading positions of all users: those of another test would fill in the form of a note.
+
+    A page that a test has closed does not send the deletion of its draft.
+    """
+    with closing(sqlite3.connect(stack.database, timeout=120)) as connection, connection:
+        for table in ("operation", "record", "dataset"):
+            connection.execute(f"DELETE FROM cognito_datasets_{table}")
 
 
 @pytest.fixture
