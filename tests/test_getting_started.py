@@ -21,6 +21,7 @@ from local_cognito.seeds.reading import DEFAULT_SEED
 from demo.ports import find_free_port
 
 from .support import source
+from .support.timeouts import HTTP_TIMEOUT_SECONDS
 
 PAGE = (source.PROJECT_DIRECTORY / "docs" / "getting-started.md").read_text()
 POOL, CLIENT = "eu-west-1_LocalPool", "1local2web3client4example5"
@@ -38,7 +39,7 @@ class NewSite:
     def run(self, *command: str) -> str:
         """Run a command of the page; return its output."""
         process = subprocess.run(
-            command, cwd=self.folder, env=_environment(), capture_output=True, text=True, timeout=120
+            command, cwd=self.folder, env=_environment(), capture_output=True, text=True, timeout=300
         )
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout
@@ -63,6 +64,8 @@ def new_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
         for name, text in _files(emulator.url):
             with (folder / name).open("a") as file:
                 file.write(text)
+        with (folder / "mysite" / "settings.py").open("a") as file:  # the local Cognito of a busy computer is slow
+            file.write(f'\nCOGNITO["HTTP_TIMEOUT_SECONDS"] = {HTTP_TIMEOUT_SECONDS}\n')
         new_site.run(sys.executable, "manage.py", "migrate")
         server = new_site.serve(port)
         try:
@@ -70,7 +73,7 @@ def new_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
             yield new_site
         finally:
             server.terminate()
-            server.wait(timeout=60)
+            server.wait(timeout=120)
 
 
 def test_new_site_passes_the_check(new_site: NewSite) -> None:
@@ -140,7 +143,7 @@ def _get(new_site: NewSite, token: str) -> requests.Response:
 
 
 def _wait_for(server: subprocess.Popen[bytes], site: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(requests.ConnectionError):
             requests.get(site, allow_redirects=False, timeout=30)

@@ -11,7 +11,7 @@ from typing import Self
 
 import requests
 
-START_TIMEOUT_SECONDS = 90  # enough for a first start on a busy laptop
+START_TIMEOUT_SECONDS = 300  # enough for a first start on a busy computer; a process that exits is reported at once
 # All processes get SIGTERM at the same time. A process that needs longer than this is killed.
 STOP_TIMEOUT_SECONDS = 3
 POLL_INTERVAL_SECONDS = 0.1
@@ -102,7 +102,7 @@ class Processes:
 
 def _is_responding(url: str) -> bool:
     try:
-        return requests.get(url, timeout=2, allow_redirects=False).ok
+        return requests.get(url, timeout=20, allow_redirects=False).ok
     except requests.RequestException:
         return False
 

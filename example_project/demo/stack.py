@@ -112,6 +112,7 @@ class Stack:
             "COGNITO_DOMAIN": self.cognito,
             "COGNITO_ISSUER": self.issuer,
             "COGNITO_JWKS_URI": jwks_uri,
+            "COGNITO_HTTP_TIMEOUT_SECONDS": "30",  # a local Cognito on a busy computer is slower than AWS
             "COGNITO_IDENTITY_POOL_ID": self.account.identity_pools[IDENTITY_POOL],
             "FIELDNOTES_BUCKET": self.account.bucket,
             "AWS_ENDPOINT_URL": self.cognito,

@@ -142,6 +142,7 @@ COGNITO = {
     "ISSUER": os.environ.get("COGNITO_ISSUER", ""),
     "JWKS_URI": os.environ.get("COGNITO_JWKS_URI", ""),
     "ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),  # boto3 also reads this variable, for S3
+    "HTTP_TIMEOUT_SECONDS": float(os.environ.get("COGNITO_HTTP_TIMEOUT_SECONDS", "3")),  # the default of the package
     "IDENTITY_POOL_ID": os.environ.get("COGNITO_IDENTITY_POOL_ID", ""),  # without it, file storage is off
     # The last one is for GetUser, by which the page that deletes a note checks the user. The app client must allow it.
     "SCOPES": ["openid", "email", "profile", "aws.cognito.signin.user.admin"],

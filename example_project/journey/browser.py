@@ -8,7 +8,7 @@ import requests
 
 from .page import Form, Page, UnexpectedPageError
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 120
 REDIRECTS_MAX = 15
 
 

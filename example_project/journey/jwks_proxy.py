@@ -7,7 +7,7 @@ from typing import Self
 
 import requests
 
-TIMEOUT_SECONDS = 5
+TIMEOUT_SECONDS = 30
 
 
 class JwksProxy:

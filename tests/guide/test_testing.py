@@ -7,7 +7,14 @@ from local_cognito_support.chromium import CHROMIUM_ARGUMENTS
 
 from tests.support.new_project import NewProject
 from tests.support.real_parts import chromium_path
+from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
+# Expectations on a busy computer.
+PATIENCE = """
+from playwright.sync_api import expect
+
+expect.set_options(timeout=120_000)
+"""
 PITFALLS = """
 import pytest
 from django.contrib.auth import get_user_model
@@ -38,7 +45,9 @@ def project(follow: Callable[[str], NewProject]) -> NewProject:
     project = follow("testing")
     tests = project.folder / "tests"
     conftest, sample = tests / "conftest.py", tests / "test_sign_in.py"
-    conftest.write_text(f'pytest_plugins = ["django_cognito.testing.fixtures"]\n{conftest.read_text()}')
+    conftest.write_text(f'pytest_plugins = ["django_cognito.testing.fixtures"]\n{conftest.read_text()}{PATIENCE}')
+    with (project.folder / "mysite" / "settings.py").open("a") as settings:
+        settings.write(f'\nCOGNITO["HTTP_TIMEOUT_SECONDS"] = {HTTP_TIMEOUT_SECONDS}\n')
     start, _, end = sample.read_text().partition("chromium.launch()")
     options = f"executable_path={chromium_path()!r}, args={list(CHROMIUM_ARGUMENTS)!r}"
     sample.write_text(f"{start}chromium.launch({options}){end}")

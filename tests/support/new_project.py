@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .guide import GUIDE
+from .timeouts import HTTP_TIMEOUT_SECONDS
 
 _FILE_BLOCK = re.compile(
     r"^```(?:python|html|js|po|toml|yaml)\n(?:#|<!--|//) (\S+/\S+|manage\.py)(?: -->)?\n(.*?)^```", re.M | re.S
@@ -97,7 +98,7 @@ class NewProject:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout
@@ -118,19 +119,21 @@ class NewProject:
 
     @contextmanager
     def serve(self, port: int) -> Iterator[None]:
-        """Run the site on a port of 127.0.0.1."""
+        """Run the site on a port of 127.0.0.1. It waits for a local Cognito of a busy computer."""
+        with (self.folder / "mysite" / "settings.py").open("a") as settings:
+            settings.write(f'\nCOGNITO["HTTP_TIMEOUT_SECONDS"] = {HTTP_TIMEOUT_SECONDS}\n')
         command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
         server = subprocess.Popen(command, cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL)
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while not _is_listening(port):
                 assert server.poll() is None, "the site stopped at its start"
-                assert time.monotonic() < deadline, "the site did not start in 60 seconds"
+                assert time.monotonic() < deadline, "the site did not start in 300 seconds"
                 time.sleep(0.05)
             yield
         finally:
             server.terminate()
-            server.wait(timeout=60)
+            server.wait(timeout=120)
 
     def _add_blocks(self, blocks: list[tuple[str, str]]) -> None:
         for name, text in blocks:
