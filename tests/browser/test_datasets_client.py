@@ -156,8 +156,8 @@ def sign_in(context: BrowserContext, server: DatasetServer, user: str) -> None:
 
 
 def wait_until(condition: Callable[[], Any]) -> None:
-    """Raise AssertionError if the condition does not hold in 30 seconds: a loaded computer is slow."""
-    end = time.monotonic() + 30
+    """Raise AssertionError if the condition does not hold in 120 seconds: a loaded computer is slow."""
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end, "the condition does not hold"
         time.sleep(0.02)
@@ -334,11 +334,13 @@ def test_value_that_is_set_is_not_replaced_with_an_earlier_one(server: DatasetSe
 
 
 def test_slow_answer_is_given_up_and_repeated(server: DatasetServer, tab: Tab) -> None:
-    tab.open("alice", timeoutSeconds=0.5).sync()
+    tab.open("alice", timeoutSeconds=0.5)
+    wait_until(lambda: tab.sync() == "synced")  # a loaded computer may be as slow as the server
+    before = len(tab.events("status"))
     server.faults.append(answer_when(Event()))  # never
     tab.set("note", "heron")
-    wait_until(lambda: server.received("POST") and tab.status == "offline")
-    wait_until(lambda: tab.sync() == "synced")  # a loaded computer may be as slow again
+    wait_until(lambda: tab.sync() == "synced")
+    assert {"status": "offline"} in tab.events("status")[before:]
     first, again, *_ = server.received("POST")
     assert first.body == again.body
     assert server.dataset("alice").count == 1
@@ -494,7 +496,7 @@ def test_change_is_left_to_the_page_with_its_rule(
     tab.page.close()
     server.dataset("alice").write({"note": "theirs"})
     other = new_tab(context).open("alice", merge="client")
-    wait_until(lambda: other.status == "failed")
+    wait_until(lambda: other.sync() == "failed")  # and no request of it is pending, which the fault below would handle
     server.dataset("alice").write({"another": 2})
     server.faults.append(answer_when(may_answer := Event()))
     count = len(server.received("POST"))
@@ -628,7 +630,7 @@ def test_answer_for_the_former_user_is_not_stored(
     other = new_tab(context).open("bob")
     may_answer.set()
     wait_until(lambda: other.status == "offline")
-    assert server.requests[count].status == 200
+    wait_until(lambda: server.requests[count].status == 200)
     assert "alice" not in str(other.page.evaluate(READ_STORES))
     assert other.sync() == "synced"
 

@@ -38,6 +38,7 @@ def sign_up(page: Page, username: str) -> None:
     expect(page.get_by_label("Username")).to_be_focused()
     press(page, username, "Tab", f"{username}@example.com", "Tab", PASSWORD, "Tab", PASSWORD, "Enter")
     expect(page.get_by_role("heading")).to_have_text("Confirm your account")
+    expect(page.get_by_label("Code")).to_be_focused()  # keys pressed earlier would be lost
 
 
 def go_by_keyboard(page: Page, name: str) -> None:
