@@ -2,8 +2,11 @@
 
 import math
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +16,16 @@ from django.db import connection
 from django.db.models.signals import m2m_changed
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_script_prefix, set_script_prefix, set_urlconf
-from local_cognito_support.scripted_server import ScriptedServer
+from local_cognito_support.scripted_server import ScriptedServer, Step
 
+from django_cognito.core.http import client as http_client
+from django_cognito.core.http.deadline import Deadline
 from django_cognito.sessions.refresh import limit as refresh_limit
 from django_cognito.users import live_check
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.revocation_list import start_new_namespace
 
+from .bad_answers import HASTE
 from .scenarios.users import GROUPS, token
 from .statements import is_write
 
@@ -104,6 +110,36 @@ def token_endpoint(settings: Any, cognito_keys: None) -> Iterator[ScriptedServer
     with ScriptedServer() as server:
         settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
         yield server
+
+
+@pytest.fixture
+def end_soon(monkeypatch: pytest.MonkeyPatch) -> Callable[[Step], Step]:
+    """Return a function: with `server.script(end_soon(step))` the deadline of a request ends soon after it was read.
+
+    A short deadline could pass before a busy computer has sent the request.
+    """
+    deadlines: list[Deadline] = []
+
+    def start_deadline(seconds: float) -> Deadline:
+        deadlines.append(Deadline(seconds))
+        return deadlines[-1]
+
+    def shorten(step: Step) -> Step:
+        def send(*arguments: Any) -> None:
+            Timer(HASTE, deadlines[-1]._shut_down).start()
+            step.send(*arguments)
+
+        return SimpleNamespace(send=send)  # type: ignore[return-value]
+
+    monkeypatch.setattr(http_client, "Deadline", start_deadline)
+    return shorten
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop `time.time`: a test of a difference of a few seconds does not depend on how long it takes."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
 
 
 @pytest.fixture

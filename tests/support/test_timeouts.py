@@ -15,9 +15,7 @@ _HTTP = {"get", "post", "put", "delete", "request", "options", "HTTPConnection",
 _TIME_IS_TESTED = {
     "tests.core.test_hosted_ui",
     "tests.core.http.test_client",
-    "tests.core.http.test_limits",
     "tests.support.test_real_parts",
-    "tests.support.real_parts",  # probes the real parts
     "tests.support.new_project",  # probes a port
 }
 
@@ -48,7 +46,7 @@ def _seconds(call: ast.Call) -> float:
 
 def test_http_timeout_is_30_seconds_unless_time_is_tested() -> None:
     timeouts = list(_short_timeouts())
-    assert {name for name, _ in timeouts} >= {"tests.core.http.test_client", "tests.core.http.test_limits"}
+    assert {name for name, _ in timeouts} >= {"tests.core.http.test_client", "tests.core.test_hosted_ui"}
     assert [place for place in timeouts if place[0] not in _TIME_IS_TESTED] == []
 
 

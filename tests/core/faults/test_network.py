@@ -18,8 +18,10 @@ from tests.support.bad_answers import BAD_TLS, DRIPS, HASTE
 from tests.support.certificates import Authority, only_tls_1_0
 from tests.support.connections import Connections, full_backlog, impatient
 from tests.support.scenarios.login import Gate
-from tests.support.scenarios.user_pool import ACCEPTED, COOLDOWN, UNAVAILABLE, UserPoolScenario, bounded, keys, settle
+from tests.support.scenarios.user_pool import ACCEPTED, COOLDOWN, UNAVAILABLE, UserPoolScenario, bounded, keys
 from tests.support.signing import jwks
+
+EndSoon = Callable[[Step], Step]
 
 
 @pytest.fixture
@@ -33,16 +35,15 @@ def short_timeout(server: ScriptedServer) -> UserPoolScenario:
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_fi_15_dripping_response_ends_at_the_total_deadline(
-    short_timeout: UserPoolScenario, server: ScriptedServer, drip: Step, connections: Connections
+    warm: UserPoolScenario, server: ScriptedServer, drip: Step, connections: Connections, end_soon: EndSoon
 ) -> None:
-    server.script(drip)
-    short_timeout.clock.forward(COOLDOWN)
-    error = bounded(lambda: short_timeout.error(short_timeout.token("two")))
+    server.script(end_soon(drip))
+    warm.clock.forward(COOLDOWN)
+    error = bounded(lambda: warm.error(warm.token("two")))
     assert error is not None
     assert (error.code, "no response in time" in str(error)) == (UNAVAILABLE, True)
-    settle(server, count=2)  # on a loaded host the deadline may pass before the server has read the request
     assert connections.to(server.url) == server.count == 2  # one deadline per fetch: no second attempt after it
-    assert short_timeout.verdict(short_timeout.token()) == ACCEPTED
+    assert warm.verdict(warm.token()) == ACCEPTED
 
 
 def test_fi_15_dripping_second_attempt_ends_at_the_same_deadline(
@@ -84,7 +85,7 @@ def test_fi_16_connection_that_is_not_accepted_ends_at_the_deadline() -> None:
 
 def test_fi_16_full_backlog_ends_at_the_deadline(connections: Connections) -> None:
     with full_backlog() as origin:
-        scenario = UserPoolScenario(origin, timeout_seconds=HASTE)
+        scenario = UserPoolScenario(origin, timeout_seconds=10 * HASTE)  # a busy computer may connect late
         raw, before = scenario.token(), connections.to(origin)
         assert bounded(lambda: scenario.verdicts([raw] * 20)) == {UNAVAILABLE}
         assert connections.to(origin) - before in (1, 2)

@@ -17,7 +17,7 @@ from django_cognito.core.http.client import Http
 from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, MIB, UNREADABLE, packed_zeros
 from tests.support.certificates import Authority
 from tests.support.connections import Connections, full_backlog
-from tests.support.scenarios.user_pool import POOL_ID, bounded, settle
+from tests.support.scenarios.user_pool import POOL_ID, bounded
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 SECRETS = ("the-code", "the-verifier", "the-refresh-token", "the-client-secret")
@@ -108,11 +108,10 @@ def test_fi_13_gzip_bomb_is_stopped_at_max_bytes(call: Call, token_server: Scrip
 @BOTH_CALLS
 @pytest.mark.parametrize("drip", [DRIPS[name] for name in SOME_DRIPS], ids=SOME_DRIPS)
 def test_fi_15_dripping_response_ends_at_the_total_deadline(
-    call: Call, token_server: ScriptedServer, drip: Step
+    call: Call, token_server: ScriptedServer, drip: Step, end_soon: Callable[[Step], Step]
 ) -> None:
-    token_server.script(drip)
-    assert "no response in time" in str(outage(call, hosted_ui(token_server.url, timeout_seconds=HASTE)))
-    settle(token_server, count=1)  # on a loaded host the deadline may pass before the server has read the request
+    token_server.script(end_soon(drip))
+    assert "no response in time" in str(outage(call, hosted_ui(token_server.url)))
     assert token_server.count == 1
 
 
@@ -134,7 +133,7 @@ def test_fi_16_connection_that_is_not_accepted_ends_at_the_deadline(call: Call) 
 def test_fi_16_full_backlog_ends_at_the_deadline(call: Call, connections: Connections) -> None:
     with full_backlog() as origin:
         before = connections.to(origin)
-        outage(call, hosted_ui(origin, timeout_seconds=HASTE))
+        outage(call, hosted_ui(origin, timeout_seconds=10 * HASTE))  # a busy computer may connect late
         assert connections.to(origin) - before == 1
 
 

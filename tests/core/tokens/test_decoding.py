@@ -104,6 +104,6 @@ assert not decoding.HAS_SPEED
         cwd=source.PROJECT_DIRECTORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert process.returncode == 0, process.stderr
