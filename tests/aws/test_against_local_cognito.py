@@ -25,7 +25,7 @@ LOGINS_KEY = f"cognito-idp.eu-west-1.amazonaws.com/{USER_POOL}"
 IDENTITY_POOL = "eu-west-1:11111111-0000-4000-8000-000000000001"
 SHORT_POOL = "eu-west-1:11111111-0000-4000-8000-000000000002"
 BARE_POOL = "eu-west-1:11111111-0000-4000-8000-000000000003"
-SHORT_SECONDS = 40
+SHORT_SECONDS = 400  # on a busy computer, some pass by themselves
 NAMES = [f"user{number}" for number in range(20)]
 THREADS = choose_size(2, 20)  # of each user
 OWN_FILES = f"arn:aws:s3:::{BUCKET}/${{cognito-identity.amazonaws.com:sub}}/*"
@@ -101,7 +101,7 @@ class UserClients:
 
     def user_aws(self, name: str, identity_pool: str = IDENTITY_POOL, **options: Any) -> UserAws:
         """Return a new `UserAws` of the user."""
-        patient = Http(timeout_seconds=30)  # twenty users at once; the emulator handles one request at a time
+        patient = Http(timeout_seconds=120)  # twenty users at once; the emulator handles one request at a time
         url = self.emulator.endpoint_url
         pool = IdentityPool(identity_pool, logins_key=LOGINS_KEY, endpoint_url=url, http=patient)
         return UserAws(UserCredentials(pool, self._id_tokens[name], now=CLOCK, **options), pool.region)
@@ -216,7 +216,7 @@ def test_twenty_users_with_several_threads_each_are_separate(users: UserClients)
     barrier = Barrier(THREADS * len(NAMES))
 
     def store_and_read(name: str) -> tuple[str, str, bytes]:
-        barrier.wait(60)
+        barrier.wait(120)
         user = user_by_name[name]
         s3, own = users.client(user), user.credentials.identity_id
         key = f"{own}/note.txt"

@@ -146,15 +146,16 @@ def test_number_of_writes_in_a_minute_is_limited(api, cognito, monkeypatch) -> N
 
 
 def test_answers_of_a_day_are_limited(api, monkeypatch, cognito) -> None:
+    now = utc_now()
     monkeypatch.setattr(writing, "_MAX_ANSWER_BYTES", 2_000)
+    monkeypatch.setattr(writing, "utc_now", lambda: now)
     api.write(record("a", "x" * 700))
-    before = utc_now()
     for _ in range(2):
         assert len(api.write(record("a"))["conflicts"]) == 1
     response = api.post(record("a"))
     assert error_of(response) == (409, "answers_limit")
     assert "Retry-After" not in response  # with it the client would wait with all its datasets
-    monkeypatch.setattr(writing, "utc_now", lambda: before + timedelta(days=1, seconds=5))
+    monkeypatch.setattr(writing, "utc_now", lambda: now + timedelta(days=1, seconds=5))
     assert len(api.write(record("a"))["conflicts"]) == 1
     assert Operation.objects.count() == 1
     assert Dataset.objects.get().answer_bytes == len(Operation.objects.get().answer)

@@ -292,6 +292,7 @@ def signed_in_seconds_ago(client: Client, server: ScriptedServer, seconds: int |
     return finish_sign_in(client, params)
 
 
+@pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize("seconds", [0, 60, 65])  # LEEWAY_SECONDS is 10
 def test_recent_sign_in_is_accepted_with_max_age(client: Client, two_pools: TwoPools, seconds: int) -> None:
     assert signed_in_seconds_ago(client, two_pools.acme, seconds, max_age="60").status_code == 302

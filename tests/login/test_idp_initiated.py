@@ -93,6 +93,7 @@ def test_earlier_session_at_cognito_signs_no_user_in(client: Client, token_endpo
 
 
 @pytest.mark.defends("RP-07")
+@pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize("seconds", [-5, 0, 10])
 def test_session_just_before_the_restart_signs_no_user_in(
     client: Client, token_endpoint: ScriptedServer, seconds: int

@@ -161,6 +161,7 @@ def sign_in_seconds_ago(client: Client, seconds: int) -> User:
 
 
 @each_view
+@pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize("seconds", [0, 290, 305])  # LEEWAY_SECONDS is 10
 def test_recent_sign_in_may_link_and_unlink(client, settings: Any, view: str, seconds: int) -> None:
     settings.COGNITO = {**settings.COGNITO, "LINKING_MAX_AGE_SECONDS": 300}

@@ -27,7 +27,7 @@ GROUPS = {
 def token(*groups: str, at: int = 0, **claims: Any) -> str:
     """Return a token of alice (or of `username`), issued `at` seconds after the start of the tests."""
     moment = NOW + at
-    return make_token(groups=groups, **{"iat": moment, "auth_time": moment, "exp": NOW + 3_600, **claims})
+    return make_token(groups=groups, **{"iat": moment, "auth_time": moment, "exp": NOW + 21_600, **claims})
 
 
 def link_of(user: Any) -> CognitoUser:

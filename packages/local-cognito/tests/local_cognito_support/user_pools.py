@@ -42,7 +42,7 @@ SEED: dict[str, Any] = {
                     "id": "5rotating",
                     "auth_flows": _ALL_FLOWS,
                     "rotate_refresh_tokens": True,
-                    "rotation_grace_seconds": 10,
+                    "rotation_grace_seconds": 60,
                 },
                 {"id": "6narrow", "auth_flows": _ALL_FLOWS, "read_attributes": ["name"]},
                 {"id": "7eternal", "auth_flows": _ALL_FLOWS, "enable_token_revocation": False},
