@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
-from threading import Event, Timer
+from threading import Event
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ from tests.support.clock import Clock
 from tests.support.connections import watched
 from tests.support.forking import in_a_child
 from tests.support.scenarios.login import Gate
+from tests.support.scenarios.user_pool import eventually
 from tests.support.scenarios.users import NOW
 from tests.support.stub_directory import FaultError, StubDirectory
 from tests.support.threads import at_once
@@ -583,14 +584,22 @@ def call_behind_gate(gate: Gate, present: Callable[..., Any], tokens: list[str])
 
     def call(index: int) -> Any:
         if index:
-            assert gate.requested.wait(10)
-            Timer(0.2, gate.opened.set).start()
+            assert gate.requested.wait(60)
         try:
             return present(tokens[index])
         except TokenError as error:
             return error
 
-    return at_once([partial(call, index) for index in range(len(tokens))])
+    def open_gate() -> None:
+        gate.wait_for_request(lambda: eventually(lambda: count_waiting() == len(tokens) - 1))
+
+    return at_once([*(partial(call, index) for index in range(len(tokens))), open_gate])[:-1]
+
+
+def count_waiting() -> int:
+    """Return the number of callers that wait for the answer to a request, threads and tasks."""
+    answers: list[Any] = [*api_profile.pending_requests._answers.values()]
+    return sum(len(answer._condition._waiters) + len(answer._done_callbacks) for answer in answers)
 
 
 # At once
@@ -620,19 +629,19 @@ def test_request_that_ends_meanwhile_is_not_missed(pool, number, cognito, presen
 
     def fetch_link_and_wait(identity: Any) -> Any:
         link = fetch_link(identity)
-        assert not is_second.get() or answered.wait(10)
+        assert not is_second.get() or answered.wait(60)
         return link
 
     def request_and_wait(*args: Any, **keywords: Any) -> Any:
         answer = request_profile(*args, **keywords)
         answered.set()
-        assert passed.wait(10)
+        assert passed.wait(60)
         return answer
 
     def wait_and_join(token: Any) -> Any:
         if is_second.get() and has_ended:
             passed.set()
-            assert ended.wait(10)
+            assert ended.wait(60)
         joined = join_request(token)
         if is_second.get():
             passed.set()
