@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 _POLL_SECONDS = 0.1
-_TIMEOUT_SECONDS = 30
+_TIMEOUT_SECONDS = 300
 # The client opens a new connection for each request: any process of the site may answer.
 _NEW_CONNECTION = {"Connection": "close"}
 

@@ -33,6 +33,7 @@ from tests.support.scenarios.login import change_login
 
 ROOT = Path(__file__).parents[2]
 CLIENT_ID = "3rotating"
+_PATIENCE_SECONDS = 300  # enough for the start of the workers on a busy computer
 
 
 def rotating_seed(grace_seconds: int) -> dict[str, Any]:
@@ -53,9 +54,7 @@ class DelayingProxy:
         self._target = emulator.domain
         self._changed = threading.Condition()
         self._is_delaying = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -81,7 +80,7 @@ class DelayingProxy:
     def wait_until_delayed(self, count: int) -> None:
         """Wait until at least `count` responses are delayed."""
         with self._changed:
-            is_reached = self._changed.wait_for(lambda: self.delayed_count >= count, 60)
+            is_reached = self._changed.wait_for(lambda: self.delayed_count >= count, _PATIENCE_SECONDS)
             assert is_reached, f"{self.delayed_count} responses are delayed"
 
     def release(self) -> None:
@@ -93,7 +92,7 @@ class DelayingProxy:
     def forward(self, path: str, body: bytes) -> requests.Response:
         """Return Cognito's response as soon as it may be sent."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = requests.post(self._target + path, data=body, headers=headers, timeout=30)
+        answer = requests.post(self._target + path, data=body, headers=headers, timeout=_PATIENCE_SECONDS)
         form = parse_qs(body.decode())
         if form.get("grant_type") == ["refresh_token"]:
             with self._changed:
@@ -101,8 +100,14 @@ class DelayingProxy:
                 if self._is_delaying:
                     self.delayed_count += 1
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: not self._is_delaying, 120)
+                    self._changed.wait_for(lambda: not self._is_delaying, _PATIENCE_SECONDS)
         return answer
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128  # with 5, the default, a busy computer lets connections wait for a second
 
 
 def _handler_of(proxy: DelayingProxy) -> type[BaseHTTPRequestHandler]:
@@ -134,7 +139,7 @@ class Site:
     def get(self, client: Client) -> tuple[int, str]:
         """Return the status and the body of `/who/` for a browser's session; (0, "") if the worker died."""
         headers = {"Cookie": f"sessionid={client.cookies['sessionid'].value}", "Host": "testserver"}
-        with closing(HTTPConnection("127.0.0.1", self._port, timeout=60)) as to_site:
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_SECONDS)) as to_site:
             try:
                 to_site.request("GET", "/who/", headers=headers)
                 response = to_site.getresponse()
@@ -197,7 +202,7 @@ def running_site(
             "REFRESH_SITE_LEASES": str(leases),
             "PYTHONPATH": str(ROOT),
         }
-        defaults = ["--workers=2", "--threads=8", "--timeout=120", "--log-level=critical"]
+        defaults = ["--workers=2", "--threads=8", f"--timeout={_PATIENCE_SECONDS}", "--log-level=critical"]
         command = [sys.executable, "-m", module, *defaults, *options, f"--bind=fd://{listening.fileno()}"]
         process = subprocess.Popen(
             [*command, "tests.sessions.refresh_wsgi"],
@@ -210,10 +215,10 @@ def running_site(
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(5)
+                process.wait(60)
 
 
 def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
@@ -247,7 +252,7 @@ def delayed_refreshes(site: Site, proxy: DelayingProxy, clients: list[Client]) -
     try:
         proxy.wait_until_delayed(len(clients))
         yield answers
-        requests_thread.join(60)
+        requests_thread.join(_PATIENCE_SECONDS)
     finally:
         proxy.release()
-        requests_thread.join(60)
+        requests_thread.join(_PATIENCE_SECONDS)

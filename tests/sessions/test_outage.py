@@ -416,7 +416,7 @@ def test_requests_that_wait_for_the_first_attempt_fail_with_it(
         thread.start()
     gate.wait_for_request()
     for thread in waiting_threads:
-        thread.join(10)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in waiting_threads)
     assert token_endpoint.count == 1
 

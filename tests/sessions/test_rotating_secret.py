@@ -46,7 +46,7 @@ COOLDOWN_SECONDS = ROTATION_SECONDS / 3
 ROTATIONS = choose_size(2, 4)
 # Files: it exists when the secret has been replaced for the last time, and a byte for each round of a process.
 ROTATED, ROUNDS_OF = "rotated", "rounds-"
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 900
 
 
 class Vault:
@@ -86,7 +86,7 @@ class Rotation:
 
     def __exit__(self, *exc_info: object) -> None:
         self._stopping.set()
-        self._thread.join(20)
+        self._thread.join(60)
 
     def _run(self) -> None:
         try:
@@ -109,7 +109,7 @@ class Rotation:
 
     def _let_processes_run(self) -> bool:
         """Wait until each process has completed two rounds of operations; return whether it has."""
-        before, end = self._count_rounds(), time.monotonic() + 60
+        before, end = self._count_rounds(), time.monotonic() + TIMEOUT_SECONDS / 3
         while not self._stopping.wait(ROTATION_SECONDS / 2) and time.monotonic() < end:
             counts = self._count_rounds()
             if len(counts) == PROCESSES and all(count > before.get(name, 0) + 1 for name, count in counts.items()):

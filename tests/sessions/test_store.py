@@ -480,7 +480,7 @@ def test_account_unlinked_while_its_login_is_stored_raises_no_error(
 
     def set_while_unlinking(*args: Any) -> None:
         unlink_futures.append(threads(unlink))
-        unlink_started.wait(20)
+        unlink_started.wait(120)
         with suppress(TimeoutError):
             unlink_futures[0].result(0.2)  # unlink waits for the lock
         set_tokens(*args)
@@ -599,7 +599,7 @@ def test_eight_concurrent_refreshes_send_one_request(
     token_endpoint.script(token_response())
 
     def run(stored_login: CognitoLogin) -> CognitoLogin:
-        start_line.wait(20)
+        start_line.wait(120)
         return refresh.ensure_fresh(stored_login)
 
     runs = [threads(run, reload_login(login)) for _ in range(8)]

@@ -143,8 +143,7 @@ class DatasetServer:
         self.oldest_count = 0  # of the deletions that are still stored
         self.stopping = threading.Event()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -233,6 +232,11 @@ class DatasetServer:
         written = [{"key": record["key"], "sync_count": stored.count} for record in accepted]
         body = {"name": name, "id": stored.id, "sync_count": stored.count}
         return Response(200, {**body, "written": written, "conflicts": conflicts})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with 5, the default, a busy computer lets connections wait for a second
 
 
 def _handler(owner: DatasetServer) -> type[BaseHTTPRequestHandler]:

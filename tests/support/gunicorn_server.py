@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 
 
 @contextmanager
@@ -49,4 +49,4 @@ def serve(
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(5)
+            process.wait(STOP_SECONDS)

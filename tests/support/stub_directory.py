@@ -63,7 +63,7 @@ class StubDirectory:
         self.times: list[float] = []  # time.monotonic() of each request
         self.empty_pages = False
         self.estimate: int | None = None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _create_handler(self))
+        self._server = _Server(("127.0.0.1", 0), _create_handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -120,6 +120,10 @@ class StubDirectory:
     def _list_groups_for_user(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         number = self._get_number(parameters)
         return {"Groups": [{"GroupName": name} for name, members in self.groups.items() if number in members]}
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with 5, the default, a busy computer lets connections wait for a second
 
 
 def _create_handler(directory: StubDirectory) -> type[BaseHTTPRequestHandler]:

@@ -45,12 +45,12 @@ def start_sync(directory: StubDirectory, *options: str) -> "subprocess.Popen[str
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, Any, str]:
     """Return the exit code, the counts and stderr."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     return process.returncode, json.loads(output) if output else None, errors
 
 
 def wait_for_users(count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while CognitoUser.objects.count() < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -80,7 +80,10 @@ def test_run_killed_at_random_moments_ends_in_the_same_state(create_pool) -> Non
         release_pool()
         changed = random.sample(range(SIZE), 20)
         directory.changes |= {number: {"given_name": f"Changed{random.random()}"} for number in changed}
-    code, report, errors = finish(start_sync(directory))
+    code = EX_TEMPFAIL
+    while code == EX_TEMPFAIL:  # the database may handle the last statement of a killed process late
+        release_pool()
+        code, report, errors = finish(start_sync(directory))
     assert (code, report["users"]) == (0, SIZE), errors
     state = read_state()
     assert len(state) == User.objects.count() == CognitoUser.objects.count() == SIZE
@@ -100,7 +103,7 @@ def test_second_process_is_refused_and_a_stopped_one_ends(create_pool) -> None:
 
     def wait_after_three_pages(operation: str, parameters: Any) -> None:
         if operation == "ListUsers" and parameters.get("PaginationToken", "0 ").startswith("180"):
-            may_go_on.wait(60)
+            may_go_on.wait(300)
 
     directory.before = wait_after_three_pages
     first = start_sync(directory)

@@ -52,12 +52,12 @@ def send_requests(tokens: list[tuple[str, str]], threads: int) -> tuple[list[tup
 
     count_calls(transactions, "is_conflict", "deadlocks and timeouts")
     count_calls(provisioning, "_fetch_link_after_conflict", "rows of another request")
-    barrier = Barrier(threads, action=lambda: _start.wait(60))
+    barrier = Barrier(threads, action=lambda: _start.wait(300))
 
     def send(number: int) -> list[tuple[str, int, str]]:
         answers = []
         connection.ensure_connection()
-        barrier.wait(60)
+        barrier.wait(300)
         for name, raw in tokens[number::threads]:
             response = Client().get("/", headers={"Authorization": f"Bearer {raw}"})
             answers.append((name, response.status_code, response.content.decode()))

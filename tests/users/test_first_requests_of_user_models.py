@@ -28,7 +28,7 @@ def run(model: str) -> Any:
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
     )
     assert process.returncode == 0, process.stdout + process.stderr
     print(model, process.stdout)  # shown by `tox run -e load`

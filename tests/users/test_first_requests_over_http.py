@@ -78,7 +78,7 @@ def _migrate(variables: Mapping[str, str]) -> None:
     """Create the tables of the site."""
     variables = {**variables, "DJANGO_SETTINGS_MODULE": SITE, "ORDER_SITE_JWKS_URI": "http://127.0.0.1/jwks.json"}
     command = [sys.executable, "-m", "django", "migrate", "--verbosity=0", "--skip-checks"]
-    subprocess.run(command, env={**os.environ, **variables}, cwd=ROOT, check=True, timeout=120)
+    subprocess.run(command, env={**os.environ, **variables}, cwd=ROOT, check=True, timeout=300)
 
 
 def _send_at_once(port: int, names: list[str]) -> Counter[tuple[int, str]]:
@@ -88,9 +88,9 @@ def _send_at_once(port: int, names: list[str]) -> Counter[tuple[int, str]]:
     barrier = Barrier(REQUESTS)
 
     def send(raw: str) -> tuple[int, str]:
-        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as client:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=300)) as client:
             client.connect()
-            barrier.wait(60)
+            barrier.wait(300)
             client.request("GET", "/", headers={"Authorization": f"Bearer {raw}"})
             response = client.getresponse()
             body = response.read().decode()
