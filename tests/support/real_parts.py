@@ -13,6 +13,8 @@ from functools import cache
 POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
 MARIADB = {"HOST": "127.0.0.1", "PORT": "3306", "USER": "root", "PASSWORD": ""}
 REDIS_URL = "redis://127.0.0.1:6379/0"
+# Of a probe: long, because a service that does not run refuses at once, and a busy one is not missing.
+_PROBE_SECONDS = 60
 # The only allowed reasons for a skip under CI: the platform or a tested version does not have the feature.
 PLATFORM_REASONS = (
     "Windows does not fork",
@@ -45,7 +47,7 @@ def _postgresql() -> bool:
         return False
     try:
         psycopg.connect(
-            "host={HOST} port={PORT} user={USER} dbname={NAME}".format(**POSTGRESQL), connect_timeout=2
+            "host={HOST} port={PORT} user={USER} dbname={NAME}".format(**POSTGRESQL), connect_timeout=_PROBE_SECONDS
         ).close()
     except psycopg.OperationalError:
         return False
@@ -59,7 +61,7 @@ def _mariadb() -> bool:
         return False
     server = {"host": MARIADB["HOST"], "port": int(MARIADB["PORT"]), "user": MARIADB["USER"]}
     try:
-        pymysql.connect(**server, password=MARIADB["PASSWORD"], connect_timeout=2).close()
+        pymysql.connect(**server, password=MARIADB["PASSWORD"], connect_timeout=_PROBE_SECONDS).close()
     except pymysql.err.OperationalError:
         return False
     return True
@@ -67,7 +69,7 @@ def _mariadb() -> bool:
 
 def _redis() -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", 6379), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.1", 6379), timeout=_PROBE_SECONDS) as connection:
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith(b"+PONG")
     except OSError:
