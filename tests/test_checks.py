@@ -217,7 +217,7 @@ def test_startup_imports_no_boto3_emulator_or_drf() -> None:
         cwd=source.PROJECT_DIRECTORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert process.stdout.strip() == "[]", process.stderr
 

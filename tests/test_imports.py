@@ -26,7 +26,7 @@ def test_heavy_packages_are_imported_when_they_are_needed() -> None:
         cwd=source.PROJECT_DIRECTORY,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert process.returncode == 0, process.stderr
     after_setup, after_page, after_bearer_token = process.stdout.splitlines()

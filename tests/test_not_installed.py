@@ -28,7 +28,7 @@ print(json.dumps(errors))
 @pytest.mark.mistake("app not in INSTALLED_APPS", by="import")
 def test_import_without_the_app_is_an_error_with_the_line() -> None:
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PROGRAM], cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=300
     )
     errors = json.loads(process.stdout)
     message = "django_cognito is not in INSTALLED_APPS. Add the line 'django_cognito' to it, after"

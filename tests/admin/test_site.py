@@ -317,7 +317,7 @@ def test_admin_app_config_sets_the_default_site(config: str, site: str) -> None:
         "print(site.__class__.__name__, [site.is_registered(model) for model in (User, CognitoUser)])"
     )
     process = subprocess.run(
-        [sys.executable, "-c", program], cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=300
     )
     assert process.stdout.strip() == f"{site} [True, True]", process.stderr
 

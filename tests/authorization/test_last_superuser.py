@@ -109,7 +109,7 @@ def test_of_the_last_two_superusers_one_keeps_the_flag(user_from_token: Any) -> 
 
         def remove(name: str, barrier: Barrier = barrier) -> None:
             try:
-                barrier.wait(20)
+                barrier.wait(120)
                 user_from_token(at=0, username=name)
             finally:
                 connection.close()

@@ -230,7 +230,7 @@ def test_parallel_threads_share_one_user_and_one_client(site: None) -> None:
     barrier = threading.Barrier(20)
 
     def get_ids() -> tuple[int, int]:
-        barrier.wait(10)
+        barrier.wait(120)
         user = get_cached_aws("alice") or get_or_create_aws("alice")
         return id(user), id(user.client("s3"))
 
@@ -243,7 +243,7 @@ def test_twenty_users_with_several_threads_each_are_separate(
     barrier = threading.Barrier(THREADS * 20)
 
     def send(name: str) -> str:
-        barrier.wait(30)
+        barrier.wait(120)
         user = get_cached_aws(name) or get_or_create_aws(name)
         ask_s3(user.client("s3", endpoint_url=s3.url), key=name)
         return user.credentials.identity_id

@@ -193,18 +193,18 @@ def test_expiring_credentials_are_returned_during_a_refresh(
 
     def wait_for_the_other_thread() -> None:
         is_fetching.set()
-        assert may_continue.wait(30)
+        assert may_continue.wait(120)
 
     endpoint.before = wait_for_the_other_thread
     with ThreadPoolExecutor() as threads:
         fetch = threads.submit(alice.get_current)
         try:
-            assert is_fetching.wait(30)
+            assert is_fetching.wait(120)
             # A thread that waits for the fetch has no result before `may_continue` is set.
-            assert threads.submit(alice.get_current).result(10) is first
+            assert threads.submit(alice.get_current).result(60) is first
         finally:
             may_continue.set()
-        assert fetch.result(30).secret_access_key == "secret-alice-2"
+        assert fetch.result(120).secret_access_key == "secret-alice-2"
     assert endpoint.count == 3
 
 
@@ -213,11 +213,11 @@ def test_many_threads_fetch_credentials_once(endpoint: IdentityEndpoint, alice: 
         barrier = threading.Barrier(20)
 
         def get_current(barrier: threading.Barrier = barrier) -> object:
-            barrier.wait(10)
+            barrier.wait(120)
             return alice.get_current()
 
         with ThreadPoolExecutor(20) as threads:
-            results = {id(future.result(20)) for future in [threads.submit(get_current) for _ in range(20)]}
+            results = {id(future.result(120)) for future in [threads.submit(get_current) for _ in range(20)]}
         assert len(results) == 1
         assert endpoint.count == requests
         clock.now += 3_600
@@ -227,11 +227,11 @@ def test_many_threads_fetch_the_identity_once(endpoint: IdentityEndpoint, alice:
     barrier = threading.Barrier(20)
 
     def get_identity() -> str:
-        barrier.wait(10)
+        barrier.wait(120)
         return alice.identity_id
 
     with ThreadPoolExecutor(20) as threads:
-        assert {future.result(20) for future in [threads.submit(get_identity) for _ in range(20)]} == {
+        assert {future.result(120) for future in [threads.submit(get_identity) for _ in range(20)]} == {
             identity_of("alice")
         }
     assert endpoint.operations == [GET_ID]
@@ -242,11 +242,11 @@ def test_many_threads_in_an_outage_make_one_request(endpoint: IdentityEndpoint, 
     endpoint.responses = [Answer(503)]
 
     def get_current() -> object:
-        barrier.wait(10)
+        barrier.wait(120)
         return alice.get_current()
 
     with ThreadPoolExecutor(20) as threads:
-        failures = [future.exception(20) for future in [threads.submit(get_current) for _ in range(20)]]
+        failures = [future.exception(120) for future in [threads.submit(get_current) for _ in range(20)]]
     assert {type(failure) for failure in failures} == {CognitoUnavailableError}
     assert endpoint.count == 1
 

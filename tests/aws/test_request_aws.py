@@ -213,7 +213,7 @@ def test_parallel_requests_have_credentials_of_their_own_user(client: Client) ->
     barrier = threading.Barrier(len(names))
 
     def call(name: str) -> set[str]:
-        barrier.wait(20)
+        barrier.wait(120)
         return {aws_of(Client(), **headers[name]).identity_id for _ in range(20)}
 
     _in_threads(call, names, {name: {identity(name)} for name in names})

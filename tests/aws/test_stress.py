@@ -124,7 +124,7 @@ def test_users_in_parallel_threads_see_only_their_own_data(
 
     def call(position: int) -> list[Any]:
         try:
-            barrier.wait(60)
+            barrier.wait(120)
             # A thread acts for another user each time: a value cached per thread would be of another user.
             return [run_turn(NAMES[(position + number) % len(NAMES)]) for number in range(ROUNDS)]
         finally:

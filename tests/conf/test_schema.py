@@ -573,7 +573,7 @@ def test_concurrent_threads_get_the_same_settings(settings) -> None:
     barrier, results = threading.Barrier(8), []
 
     def read() -> None:
-        barrier.wait(timeout=20)
+        barrier.wait(timeout=120)
         results.append(get_settings())
 
     threads = [threading.Thread(target=read) for _ in range(8)]

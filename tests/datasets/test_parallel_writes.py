@@ -160,7 +160,7 @@ def test_second_writer_waits_for_the_commit_of_the_first(users) -> None:
         write(users[0], "d", "k1")
         thread.start()
         assert not is_done.wait(0.3)
-    assert is_done.wait(20)
+    assert is_done.wait(120)
     thread.join()
     page = reading.read_page(users[0], "d", 1)
     assert [(record.key, record.sync_count) for record in page.records] == [("k1", 2), ("k2", 3)]
@@ -213,7 +213,7 @@ def test_deletion_of_a_user_waits_for_a_write(users, name) -> None:
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
-    thread.join(20)
+    thread.join(120)
     assert errors == []
     assert [model.objects.count() for model in (Dataset, Record, Operation)] == [0, 0, 0]
     assert User.objects.count() == len(users) - 1

@@ -135,7 +135,7 @@ def test_deletion_of_a_note_needs_a_recent_sign_in(stack: Stack) -> None:
     """In a process of its own with the site's settings: a sign-in that is older than ten minutes."""
     command = [sys.executable, str(MANAGE), "shell", "--no-imports", "--command", OLD_SIGN_IN]
     environment = stack.build_environment()
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     assert process.stdout.strip() == "/auth/step-up/?max_age=600&next=%2Fnotes%2F1%2Fdelete%2F"
 
 

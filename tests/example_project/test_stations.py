@@ -125,7 +125,7 @@ def test_user_without_a_station_gets_403(stack: Stack, sign_in: SignIn, username
 def test_superuser_is_not_a_member_of_a_station(stack: Stack) -> None:
     command = [sys.executable, str(MANAGE), "shell", "--no-imports", "--command", SUPERUSER]
     environment = stack.build_environment()
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     assert process.stdout.strip() == "[200, 403, 403]"
 
 

@@ -26,8 +26,8 @@ app = Celery(broker="memory://", backend="cache+memory://")
 app.set_default()
 from notes.tasks import send_report_task
 Client().get("/", headers=bearer(username="bob", groups=["editors"]))
-with start_worker(app, pool="solo", perform_ping_check=False):
-    report_of_worker = send_report_task.delay(User.objects.get(username="bob").pk).get(timeout=20)
+with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=120):
+    report_of_worker = send_report_task.delay(User.objects.get(username="bob").pk).get(timeout=120)
 
 output = StringIO()
 call_command("whoami", make_token(username="ada"), stdout=output)

@@ -15,7 +15,7 @@ from local_cognito_support.hosted_site import Page
 from demo.ports import find_free_port
 from tests.support.new_project import NewProject
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 PASSWORD = "Alice-local-1"  # of alice, in the seed of the local Cognito
 SCRIPT = """
 from io import StringIO

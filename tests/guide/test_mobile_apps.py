@@ -17,7 +17,7 @@ from local_cognito_support.npm import copy_beside_packages
 from demo.ports import find_free_port
 from tests.support.new_project import NewProject
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 
 pytestmark = pytest.mark.needs("npm")
 

@@ -19,7 +19,7 @@ def run_pytest(*arguments: str, **variables: str) -> None:
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert process.returncode == 0, process.stdout + process.stderr
     assert " passed" in process.stdout

@@ -14,7 +14,7 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
 
     def run(call: Callable[[], Any]) -> Any:
         connection.ensure_connection()
-        barrier.wait(timeout=20)
+        barrier.wait(timeout=120)
         try:
             return call()
         finally:

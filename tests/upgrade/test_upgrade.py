@@ -59,7 +59,7 @@ def run_after_migrating(engine: str, database: str) -> None:
         env={**os.environ, **names},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert completed.returncode == 0, completed.stdout + completed.stderr

@@ -92,7 +92,7 @@ def in_a_thread(call: Callable[[], Any]) -> Any:
 
     thread = Thread(target=run)
     thread.start()
-    thread.join(20)
+    thread.join(120)
     return results[0]
 
 
@@ -558,7 +558,7 @@ def test_saved_change_counts_despite_concurrent_reads(alice) -> None:
     finally:
         done.set()
         for reader in readers:
-            reader.join(20)
+            reader.join(120)
 
 
 # Entry points

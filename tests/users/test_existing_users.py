@@ -235,7 +235,7 @@ def test_first_token_during_the_command_is_read(monkeypatch: pytest.MonkeyPatch)
         if not threads:  # the links of the chunk have been read, and none is written yet
             threads.append(Thread(target=sign_in_and_close))
             threads[0].start()
-            threads[0].join(10)
+            threads[0].join(120)
         return find_claims(*arguments)
 
     monkeypatch.setattr(existing_users, "find_local_contact_claims", find_after_a_first_token)

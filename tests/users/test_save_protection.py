@@ -106,7 +106,7 @@ def test_save_in_a_transaction_waits_for_a_concurrent_change(user) -> None:
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
-    thread.join(20)
+    thread.join(120)
     assert values_of(row(), "first_name", "is_staff") == ("Bob", False)
 
 
@@ -120,7 +120,7 @@ def test_concurrent_transactions_with_the_user_do_not_deadlock(user) -> None:
                 copied = copy.copy(user)
                 LogEntry.objects.create(user_id=user.pk, action_flag=1)
                 connection.check_constraints()  # PostgreSQL locks the user's key for it, otherwise at the commit
-                both_refer.wait(20)
+                both_refer.wait(120)
                 copied.first_name = str(number)
                 copied.save()
         except OperationalError as error:
@@ -132,7 +132,7 @@ def test_concurrent_transactions_with_the_user_do_not_deadlock(user) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert failed == []
 
 

@@ -71,7 +71,7 @@ def test_port_in_use_is_reported_with_the_option(run: Run, seed_file: Path, caps
 @pytest.mark.parametrize(("program", "package"), [(SCRIPT, "cryptography"), (MODULE, "cryptography"), (MODULE, "moto")])
 def test_missing_dependency_is_reported_with_its_command(program: str, package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; sys.path.insert(0, {str(ROOT)!r}); {program}"
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert process.returncode == 2
     assert f"packages that are not installed or too old: the module {package}" in process.stderr
     assert "pip install --upgrade local-cognito" in process.stderr

@@ -203,7 +203,7 @@ def test_command_serves_until_it_is_signalled(command: "subprocess.Popen[str]", 
     values = read_ready_line(command)
     assert requests.get(f"{values['pools'][0]['issuer']}/.well-known/jwks.json", timeout=30).status_code == 200
     command.send_signal(stop_signal)
-    output, errors = command.communicate(timeout=30)
+    output, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors
     assert output.endswith("stopped\n")
     assert "Traceback" not in output + errors
@@ -217,7 +217,7 @@ def test_command_prints_each_code_and_logs_no_code(command: "subprocess.Popen[st
     assert requests.post(values["url"], json=body, headers=headers, timeout=30).status_code == 200
     page = requests.get(f"{values['url']}/mailbox", timeout=30).text
     command.send_signal(signal.SIGTERM)
-    output, errors = command.communicate(timeout=30)
+    output, errors = command.communicate(timeout=120)
     printed = re.search(r"^EMAIL to nora@example.com \(nora, \S+\): (\d{6}) ", output, re.MULTILINE)
     assert printed is not None
     assert printed[1] in page

@@ -23,7 +23,7 @@ def script() -> Path:
 
 def run_script(script: Path, emulator: Emulator, password: str) -> dict[str, Any]:
     command = ["node", str(script), emulator.endpoint_url, POOL_ID, "1public", "alice", password]
-    finished = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
+    finished = subprocess.run(command, check=True, timeout=300, capture_output=True, text=True)
     outcome: dict[str, Any] = json.loads(finished.stdout)
     return outcome
 

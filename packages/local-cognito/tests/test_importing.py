@@ -47,7 +47,7 @@ def state_of_moto():
 def run(script: str) -> str:
     """Run `script` in a new process and return its output."""
     process = subprocess.run(
-        [sys.executable, "-c", script, PACKAGES], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", script, PACKAGES], capture_output=True, text=True, timeout=300, check=False
     )
     assert process.returncode == 0, process.stderr
     return process.stdout

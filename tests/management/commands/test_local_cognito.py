@@ -119,6 +119,6 @@ def test_local_cognito_command_serves_until_interrupted(tmp_path: Path) -> None:
             with urllib.request.urlopen(keys) as answer:
                 assert json.load(answer)["keys"]
             run.send_signal(signal.SIGINT)
-            assert run.wait(20) == 0
+            assert run.wait(120) == 0
         finally:
             run.kill()

@@ -21,7 +21,7 @@ REFRESH_AHEAD = int(0.8 * SOFT)
 POOL_ID, CLIENT_ID = "eu-west-1_AbCdEfGhI", "1example23456789"
 WALL = 1_900_000_000.0
 ACCEPTED, UNKNOWN, UNAVAILABLE = "accepted", "unknown_key", "cognito_unavailable"
-HANG_SECONDS = 60  # longer than any test needs, also on a busy machine with tracing
+HANG_SECONDS = 120  # longer than any test needs, also on a busy machine with tracing
 
 _T = TypeVar("_T")
 

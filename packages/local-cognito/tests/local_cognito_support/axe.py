@@ -47,11 +47,11 @@ def _source() -> str:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not script.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
     else:
         options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-        subprocess.run(["npm", "install", *options, "--prefix", str(folder), PACKAGE], check=True, timeout=120)
+        subprocess.run(["npm", "install", *options, "--prefix", str(folder), PACKAGE], check=True, timeout=600)
         (folder / "node_modules" / "axe-core" / "axe.min.js").rename(script)  # complete or absent
     return script.read_text(encoding="utf-8")

@@ -21,5 +21,5 @@ def copy_beside_packages(script: Path) -> Path:
 def _install_packages() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="javascript-clients-"))
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(["npm", "install", *options, "--prefix", str(folder), *PACKAGES], check=True, timeout=120)
+    subprocess.run(["npm", "install", *options, "--prefix", str(folder), *PACKAGES], check=True, timeout=600)
     return folder
