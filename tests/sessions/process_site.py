@@ -18,6 +18,6 @@ CACHES = {
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
-SESSION_COOKIE_AGE = 300  # seconds; then Redis deletes the sessions of the tests
-# All requests may wait for a refresh, also if the computer takes a second for it.
+SESSION_COOKIE_AGE = 3_600  # seconds; then Redis deletes the sessions of the tests
+# All requests may wait for a refresh, also if the computer takes a second for it; `process_urls` sets how long.
 COGNITO = {**json.loads(os.environ["PROCESS_SITE_COGNITO"]), "MAX_REFRESHES": 100}

@@ -6,6 +6,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
+from django_cognito.sessions.refresh import lease as refresh_lease
+
+refresh_lease.WAIT_SECONDS = 120.0  # a busy computer may need longer than three seconds for a refresh
+
 
 def show_username(request: HttpRequest) -> JsonResponse:
     """Return the user's name ("" if anonymous) and the id of the process."""

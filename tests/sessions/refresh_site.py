@@ -9,6 +9,7 @@ from django.urls import path
 from tests.settings import *  # noqa: F403
 from tests.settings import DATABASES as _DATABASES
 from tests.settings import MIDDLEWARE as _MIDDLEWARE
+from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 ROOT_URLCONF = __name__
 MIDDLEWARE = [f"{__name__}.record_process", f"{__name__}.record_leases", *_MIDDLEWARE]
@@ -19,6 +20,7 @@ COGNITO = {
     "ISSUER": os.environ["REFRESH_SITE_ISSUER"],
     "DOMAIN": os.environ["REFRESH_SITE_DOMAIN"],
     "MAX_REFRESHES": 100,
+    "HTTP_TIMEOUT_SECONDS": HTTP_TIMEOUT_SECONDS,
     "TOKEN_TIMEOUT_SECONDS": float(os.environ["REFRESH_SITE_TOKEN_TIMEOUT"]),
 }
 

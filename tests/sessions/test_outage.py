@@ -23,7 +23,11 @@ from django_cognito.sessions.refresh import lease as refresh_lease
 from django_cognito.testing import sign_in
 from tests.support.scenarios.login import Gate, change_login, refusal, token_response
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.outage_site")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.sessions.outage_site"),
+    pytest.mark.usefixtures("stopped_clock"),  # the pause of five seconds after a failed refresh does not end
+]
 
 DAY = 86_400
 LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"

@@ -30,6 +30,7 @@ from django_cognito.core.http import client as http_client
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import refresh, store
 from django_cognito.sessions.refresh import drivers
+from django_cognito.sessions.refresh import lease as refresh_lease
 from django_cognito.sessions.refresh import response as refresh_response
 from django_cognito.users.revocation_list import Subject, get_revocation_list, to_milliseconds
 from tests.support.clock import Clock
@@ -283,7 +284,10 @@ def test_expired_login_during_a_slow_refresh_does_not_wait(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_request_with_a_stale_login_waits_for_the_next_attempt(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_request_with_a_stale_login_waits_for_the_next_attempt(
+    client: Client, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 60)
     login, gate = create_login(client, ends_in=-1, leased_for=-1, sent_ago=21), Gate()
     stale_login = reload_login(login)
     token_endpoint.script(replace(token_response(), before=gate))

@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from django.utils import timezone
 
+from django_cognito.core.clock import utc_now
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token
 
@@ -56,4 +56,4 @@ def bearer(raw: str) -> dict[str, str]:
 
 def end_tokens() -> None:
     """Let the access token of every stored login expire; only a refresh returns new ones."""
-    CognitoLogin.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    CognitoLogin.objects.update(expires_at=utc_now() - timedelta(seconds=1))

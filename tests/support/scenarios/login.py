@@ -12,10 +12,10 @@ from uuid import uuid4
 from django.contrib.auth import get_user_model
 from django.db import connections, router
 from django.test import Client
-from django.utils import timezone
 from local_cognito_support.scripted_server import Answer, Request, json_answer
 
 from django_cognito.core.base64url import decode_base64url
+from django_cognito.core.clock import utc_now
 from django_cognito.core.errors import SignInError
 from django_cognito.login.state import open_state, seal_state
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
@@ -174,7 +174,7 @@ def change_login(
 
     With `sent_ago`, a refresh was sent that many seconds ago and its response was lost.
     """
-    now = timezone.now()
+    now = utc_now()  # the clock of the package, which a test may have stopped
     if sent_ago is not None:
         login.refresh_sent_at = now - timedelta(seconds=sent_ago)
     if retry_in is not None:
