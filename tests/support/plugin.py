@@ -16,6 +16,7 @@ from local_cognito_support.botocore_data import load_data_once
 from local_cognito_support.compiled_routes import compile_routes_once
 
 from . import connections, real_parts
+from .item_order import group_items
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
@@ -76,13 +77,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests that `--without` or `--only` excludes. They are not skips, so they do not fail under CI=true.
 
-    Tests for another database than that of the run are deselected too: each database has its own run.
+    Tests for another database than that of the run are deselected too: each database has its own run. The others are
+    ordered, after pytest-randomly, for the workers of pytest-xdist.
     """
     without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
     excluded = {item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))}
     if excluded:
         config.hook.pytest_deselected(items=list(excluded))
         items[:] = [item for item in items if item not in excluded]
+    items[:] = group_items(items, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 @pytest.hookimpl(wrapper=True)
