@@ -17,7 +17,7 @@ POOL_ID, CLIENT_ID, SECRET, PASSWORD = (
     "an_example_secret_of_a_client",
     "Correct-horse-7",
 )
-_TIMEOUT_SECONDS = 30
+_TIMEOUT_SECONDS = 120
 
 
 class Browser(requests.Session):

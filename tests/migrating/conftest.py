@@ -99,6 +99,7 @@ def make_site(
             "ISSUER": cognito.issuer(POOL_ID),
             "DOMAIN": cognito.domain,
             "ENDPOINT_URL": cognito.endpoint_url,
+            "HTTP_TIMEOUT_SECONDS": 30,  # a local Cognito on a busy computer is slower than AWS
         }
         return site
 

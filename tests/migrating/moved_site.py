@@ -29,7 +29,7 @@ class MovedSite:
     def __init__(self, name: str, python: Path, folder: Path, port: int, directory: str = "") -> None:
         self.url = f"http://localhost:{port}"
         self.variables: dict[str, str] = {}
-        self.local_settings: dict[str, str] = {}
+        self.local_settings: dict[str, Any] = {}
         self._name, self._python, self._folder, self._port = name, python, folder, port
         self._files = DIRECTORY / (directory or name.replace("-", "_"))
         self._process: Any = None
@@ -58,7 +58,7 @@ class MovedSite:
             yield
         finally:
             self._process.stdin.close()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=120)
             self._process.stdout.close()
 
     def call(self, command: str) -> str:
