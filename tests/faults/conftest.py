@@ -20,6 +20,7 @@ from .entry_points import Site
 @pytest.fixture(autouse=True)
 def connections() -> Iterator[Connections]:
     """Yield the connections that the test opens; assert that none leaves this host."""
+    settle()  # fetches of earlier tests, on a busy computer
     with watched() as connections:
         yield connections
     assert connections.abroad == []

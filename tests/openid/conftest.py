@@ -20,6 +20,7 @@ from .scenario import sign_in
 @pytest.fixture(autouse=True)
 def connections() -> Iterator[Connections]:
     """Yield the connections that the test opens; assert that none leaves this host."""
+    settle()  # fetches of earlier tests, on a busy computer
     with watched() as connections:
         yield connections
         settle()

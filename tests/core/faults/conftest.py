@@ -12,6 +12,7 @@ from tests.support.scenarios.user_pool import UserPoolScenario, keys, settle
 @pytest.fixture(autouse=True)
 def connections() -> Iterator[Connections]:
     """Yield the connections of the test. Fail if one of them left this host."""
+    settle()  # fetches of earlier tests, on a busy computer
     with watched() as recorded:
         yield recorded
         settle()
