@@ -483,7 +483,7 @@ def _tls(certificate: Path) -> ssl.SSLContext:
 def _wait_for_watchdog() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
-            thread.join(5)
+            thread.join(60)
 
 
 def _all_texts(error: BaseException | None) -> str:

@@ -200,10 +200,10 @@ def test_refresh_runs_in_its_own_thread_by_default(endpoint: Endpoint, clock: Cl
     store.get_key("one")
     clock.forward(HOUR)
     store.get_key("one")
-    assert done.wait(10)
+    assert done.wait(60)
     assert threads[0] is threading.current_thread()
     assert (threads[1].name, threads[1].daemon) == ("cognito-keys", True)
-    threads[1].join(10)
+    threads[1].join(60)
 
 
 # Unknown keys
@@ -545,7 +545,7 @@ def test_threads_without_cached_keys_share_one_fetch(endpoint: Endpoint, clock: 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert outcomes == ["key" if answer else "unavailable"] * 32
     assert endpoint.count == 1
 
@@ -560,13 +560,13 @@ def test_thread_waits_for_the_fetch_of_another_thread(endpoint: Endpoint, clock:
         inflight = store._inflight
         inflight.wait, original = lambda: (waits.append("waits"), is_waiting.set(), original()), inflight.wait
         second.start()
-        assert is_waiting.wait(10)
+        assert is_waiting.wait(60)
         return jwks("one")
 
     is_waiting = threading.Event()
     endpoint.answer = answer
     first = store.get_key("one")
-    second.join(10)
+    second.join(60)
     assert (results, waits, endpoint.count) == ([first], ["waits"], 1)
 
 
@@ -601,7 +601,7 @@ def _returns_key_in_time(store: KeyStore) -> bool:
     results = []
     thread = threading.Thread(target=lambda: results.append(store.get_key("one")), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     return len(results) == 1
 
 

@@ -358,5 +358,5 @@ def test_cached_token_starts_a_background_refresh(
     assert remote.verify(raw) is cached
     for thread in threading.enumerate():
         if thread.name == "cognito-keys":
-            thread.join(10)
+            thread.join(60)
     assert server.count == 2
