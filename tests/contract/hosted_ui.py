@@ -18,7 +18,7 @@ from playwright.sync_api import Error, Page, Request
 from tests.support.chromium import running_chromium
 
 CALLBACK_URL = "http://localhost:19632/contract/callback/"
-_TIMEOUT_MILLISECONDS = 30_000
+_TIMEOUT_MILLISECONDS = 120_000
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Browser:
     @contextmanager
     def _open_page(self) -> Iterator[Page]:
         context = self._chromium.new_context()
+        context.set_default_timeout(_TIMEOUT_MILLISECONDS)
         try:
             yield context.new_page()
         finally:
