@@ -107,10 +107,11 @@ def write(page: Page, title: str, body: str) -> None:
 
 def wait_until_deleted(page: Page) -> None:
     """Return when the server has no draft of a new note. Before, the next test would begin with that draft."""
-    page.wait_for_function("""async () => {
+    script = """async () => {
         const { records } = await (await fetch("/datasets/drafts/")).json();
-        return records.every(({ key }) => key !== "new");
-    }""")
+        return records?.every(({ key }) => key !== "new");
+    }"""
+    page.wait_for_function(script, polling=200)
 
 
 def test_draft_appears_on_another_device_and_is_deleted_once_saved(new_device: NewDevice, site: Site) -> None:
