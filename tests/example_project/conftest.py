@@ -16,6 +16,8 @@ from django_cognito.testing import fixtures
 from journey import hosted_ui
 from journey.browser import Browser
 
+from .manage_commands import run_manage
+
 if TYPE_CHECKING:
     from local_cognito import Emulator
 
@@ -42,7 +44,10 @@ def stack(local_cognito: "Emulator", site_port: int, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("fieldnotes")
     with Processes(folder) as processes:
         running_stack = Stack(folder, processes, local_cognito.port, site_port)
-        running_stack.start_site({**running_stack.build_environment(), "FIELDNOTES_SYNC_RATE": "5"})
+        environment = {**running_stack.build_environment(), "FIELDNOTES_SYNC_RATE": "5"}
+        for command in ("migrate", "sample_notes"):
+            assert run_manage(command, environment=environment).returncode == 0
+        running_stack.start_server("site", site_port, environment)
         yield running_stack
 
 

@@ -1,17 +1,17 @@
 """Test the pages: content, permissions and messages."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from secrets import token_hex
 
 import pytest
 
-from demo.stack import MANAGE, Stack
+from demo.stack import Stack
 from journey import hosted_ui
 from journey.browser import Browser
 from journey.page import Page, UnexpectedPageError
+
+from .manage_commands import run_shell
 
 SignIn = Callable[[str], Browser]
 OLD_SIGN_IN = """
@@ -133,10 +133,7 @@ def test_edited_note_keeps_its_author(stack: Stack, sign_in: SignIn) -> None:
 
 def test_deletion_of_a_note_needs_a_recent_sign_in(stack: Stack) -> None:
     """In a process of its own with the site's settings: a sign-in that is older than ten minutes."""
-    command = [sys.executable, str(MANAGE), "shell", "--no-imports", "--command", OLD_SIGN_IN]
-    environment = stack.build_environment()
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    assert process.stdout.strip() == "/auth/step-up/?max_age=600&next=%2Fnotes%2F1%2Fdelete%2F"
+    assert run_shell(stack, OLD_SIGN_IN).strip() == "/auth/step-up/?max_age=600&next=%2Fnotes%2F1%2Fdelete%2F"
 
 
 def test_step_up_needs_the_password_and_returns_to_the_page(stack: Stack, sign_in: SignIn) -> None:

@@ -3,8 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,10 +15,12 @@ from botocore.exceptions import ClientError
 from local_cognito_support.chromium import running_chromium
 from playwright.sync_api import Route, expect
 
-from demo.stack import MANAGE, Stack
+from demo.stack import Stack
 from demo.users import read_groups
 from journey import hosted_ui
 from journey.browser import Browser
+
+from .manage_commands import run_shell
 
 if TYPE_CHECKING:
     from local_cognito import Emulator
@@ -159,10 +159,7 @@ def test_running_run_shows_users_and_estimate(stack: Stack, sign_in: SignIn) -> 
 
 
 def test_failed_run_has_the_reason(stack: Stack) -> None:
-    command = [sys.executable, str(MANAGE), "shell", "--no-imports", "--command", FAILED_RUNS]
-    environment = stack.build_environment()
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    assert process.stdout.split() == ["directory_refused", "cognito_unavailable", "raised", "failed"]
+    assert run_shell(stack, FAILED_RUNS).split() == ["directory_refused", "cognito_unavailable", "raised", "failed"]
 
 
 def test_aws_keys_of_the_site_give_no_access_to_files(stack: Stack) -> None:

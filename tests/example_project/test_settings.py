@@ -1,10 +1,9 @@
 """Test the settings: required variables, and Django's deployment checks."""
 
 import os
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
-from tests.support.source import EXAMPLE
+from .manage_commands import run_manage
 
 PRODUCTION = {
     "DJANGO_SECRET_KEY": "k" * 20 + "0123456789-and-some-more-that-is-not-repeated",
@@ -16,13 +15,10 @@ PRODUCTION = {
 }
 
 
-def _run_manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run_manage(*arguments: str, **environment: str) -> CompletedProcess[str]:
     prefixes = ("DJANGO_", "COGNITO_", "AWS_")
     clean_environment = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    command = [sys.executable, str(EXAMPLE / "manage.py"), *arguments]
-    return subprocess.run(
-        command, env={**clean_environment, **environment}, capture_output=True, text=True, check=False
-    )
+    return run_manage(*arguments, environment={**clean_environment, **environment})
 
 
 def test_missing_secret_key_fails_at_start() -> None:

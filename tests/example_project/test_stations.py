@@ -1,8 +1,6 @@
 """Test the pages of field stations: notes and rights of one station do not count in another."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from secrets import token_hex
 from urllib.parse import urlsplit
@@ -10,11 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import RequestFactory
 
-from demo.stack import MANAGE, Stack
+from demo.stack import Stack
 from journey import hosted_ui
 from journey.browser import Browser
 from journey.page import Page
 from stations.selector import select_station
+
+from .manage_commands import run_shell
 
 SignIn = Callable[[str], Browser]
 # In a process of its own with the site's settings: a superuser of Django, who is no member of a station.
@@ -123,10 +123,7 @@ def test_user_without_a_station_gets_403(stack: Stack, sign_in: SignIn, username
 
 
 def test_superuser_is_not_a_member_of_a_station(stack: Stack) -> None:
-    command = [sys.executable, str(MANAGE), "shell", "--no-imports", "--command", SUPERUSER]
-    environment = stack.build_environment()
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    assert process.stdout.strip() == "[200, 403, 403]"
+    assert run_shell(stack, SUPERUSER).strip() == "[200, 403, 403]"
 
 
 def test_anonymous_user_signs_in_and_returns_to_the_station(stack: Stack) -> None:

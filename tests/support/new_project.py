@@ -1,7 +1,7 @@
 """A project in an empty folder: the first part of the getting-started page, then the code blocks of one page.
 
 A Python block whose first line is a comment with a path, for example `# mysite/settings.py`, belongs at the end of that
-file. Scripts run in their own process, so each project has its own settings.
+file. Scripts run in a process of their own, so each project has its own settings.
 """
 
 import json
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .forked_python import run_python
 from .guide import GUIDE
 from .timeouts import HTTP_TIMEOUT_SECONDS
 
@@ -92,14 +93,7 @@ class NewProject:
 
     def run(self, *arguments: str) -> str:
         """Run Python with these arguments in the folder; return its output."""
-        process = subprocess.run(
-            [sys.executable, "-W", "error::DeprecationWarning:django_cognito", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        process = run_python(arguments, self.folder, self.environment)
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout
 
