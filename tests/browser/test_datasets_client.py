@@ -339,8 +339,8 @@ def test_slow_answer_is_given_up_and_repeated(server: DatasetServer, tab: Tab) -
     before = len(tab.events("status"))
     server.faults.append(answer_when(Event()))  # never
     tab.set("note", "heron")
+    wait_until(lambda: {"status": "offline"} in tab.events("status")[before:])
     wait_until(lambda: tab.sync() == "synced")
-    assert {"status": "offline"} in tab.events("status")[before:]
     first, again, *_ = server.received("POST")
     assert first.body == again.body
     assert server.dataset("alice").count == 1
