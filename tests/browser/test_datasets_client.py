@@ -212,7 +212,7 @@ def test_deleted_record_is_deleted_on_another_device(
 
 
 def test_changes_of_one_moment_are_sent_together(server: DatasetServer, tab: Tab) -> None:
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     for text in ("h", "he", "her", "heron"):
         tab.set("note", text)
     tab.set("other", 1)
@@ -238,7 +238,7 @@ def test_names_of_an_object_are_compared_exactly(server: DatasetServer, tab: Tab
 
 
 def test_many_changes_are_sent_in_batches_within_the_limits(server: DatasetServer, tab: Tab) -> None:
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     tab.page.evaluate("() => Promise.all(Array.from({ length: 250 }, (_, i) => dataset.set(`${i}`, 'ü'.repeat(2000))))")
     tab.sync()
     writes = server.received("POST")
@@ -294,7 +294,7 @@ def test_operation_is_stored_before_the_first_attempt(
 
 
 def test_closed_tab_loses_no_change(server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab) -> None:
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     tab.set("note", "heron")
     tab.page.close()
     assert server.received("POST") == []
@@ -308,7 +308,7 @@ def test_open_tab_sends_the_changes_of_a_closed_tab(
     server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab
 ) -> None:
     tab.open("alice", pollSeconds=1).sync()
-    other = new_tab(context).open("alice", sendAfterSeconds=60)
+    other = new_tab(context).open("alice", sendAfterSeconds=600)
     other.sync()
     other.set("note", "heron")
     other.page.close()
@@ -471,7 +471,7 @@ def test_conflict_waits_for_a_page_with_the_rule_of_the_change(
     server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab, options: dict[str, str]
 ) -> None:
     server.dataset("alice").write({"note": "base"})
-    tab.open("alice", merge="both", sendAfterSeconds=60).sync()
+    tab.open("alice", merge="both", sendAfterSeconds=600).sync()
     tab.set("note", "mine")
     tab.page.close()
     server.dataset("alice").write({"note": "theirs"})
@@ -491,7 +491,7 @@ def test_change_is_left_to_the_page_with_its_rule(
 ) -> None:
     """Both are open, and the first one is sending."""
     server.dataset("alice").write({"note": "base", "another": 1})
-    tab.open("alice", merge="both", sendAfterSeconds=60).sync()
+    tab.open("alice", merge="both", sendAfterSeconds=600).sync()
     tab.set("note", "mine")
     tab.page.close()
     server.dataset("alice").write({"note": "theirs"})
@@ -546,7 +546,7 @@ def test_write_between_own_writes_is_fetched(server: DatasetServer, tab: Tab) ->
 def test_deletion_of_an_absent_record_hides_no_write_of_others(server: DatasetServer, tab: Tab) -> None:
     """The server answers it with the count of the dataset, which may be that of another device's write."""
     server.dataset("alice").write({"a": 1})
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     server.dataset("alice").write({"theirs": 2})
     tab.set("absent", 1)
     tab.set("absent", None)
@@ -598,7 +598,7 @@ def test_sign_in_of_another_user_deletes_all_data(
     server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab
 ) -> None:
     server.dataset("alice").write({"secret": "of alice"})
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     tab.set("queued", "also of alice")
     server.faults.append(close_connection)
     tab.sync()  # the operation is stored
@@ -685,7 +685,7 @@ def test_one_of_two_tabs_sends_and_the_other_learns(
 def test_other_tab_learns_of_a_change_before_it_is_sent(
     server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab
 ) -> None:
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     other = new_tab(context).open("alice")
     other.sync()
     tab.set("note", "heron")
@@ -700,7 +700,7 @@ def test_old_page_of_a_former_user_deletes_nothing(
 ) -> None:
     context = new_context("bob")
     tab, old = new_tab(context), new_tab(context)
-    tab.open("bob", sendAfterSeconds=60).sync()
+    tab.open("bob", sendAfterSeconds=600).sync()
     tab.set("note", "of bob")
     context.set_offline(status == "offline")
     old.open("alice")
@@ -779,10 +779,10 @@ def test_sync_of_another_tab_does_not_delay_a_change(
 def test_value_of_another_tab_that_was_not_seen_is_merged(
     server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab
 ) -> None:
-    tab.open("alice", sendAfterSeconds=60, merge="both").sync()
+    tab.open("alice", sendAfterSeconds=600, merge="both").sync()
     other = new_tab(context)
     other.page.evaluate(SEND_NO_MESSAGE)  # the message is late
-    other.open("alice", sendAfterSeconds=60, merge="both").sync()
+    other.open("alice", sendAfterSeconds=600, merge="both").sync()
     other.set("note", "of another tab")
     tab.set("note", "of this tab")
     assert tab.get("note") == "of another tab | of this tab"
@@ -827,7 +827,7 @@ def test_refused_record_is_reported_and_the_others_are_written(
     server: DatasetServer, tab: Tab, context: BrowserContext, new_tab: NewTab
 ) -> None:
     server.limits = lambda record: "value_too_large" if record["value"] == "large" else ""
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     for key in "abcdefg":
         tab.set(key, "large" if key == "c" else "small")
     assert tab.sync() == "failed"
@@ -951,7 +951,7 @@ def test_hidden_page_does_not_poll_but_sends(server: DatasetServer, tab: Tab) ->
 
 
 def test_page_that_is_hidden_sends_at_once(server: DatasetServer, tab: Tab) -> None:
-    tab.open("alice", sendAfterSeconds=60).sync()
+    tab.open("alice", sendAfterSeconds=600).sync()
     tab.set("note", "heron")
     tab.page.evaluate("""() => {
       Object.defineProperty(document, "hidden", { value: true });
