@@ -16,7 +16,7 @@ from pathlib import Path
 
 _SERVER = Path(__file__).with_name("python_server.py")
 _PYTHON = (sys.executable, "-W", "error::DeprecationWarning:django_cognito")
-_TIMEOUT_SECONDS = 300  # as in python_server.py
+_TIMEOUT_SECONDS = 900  # as in python_server.py
 
 
 def run_python(
@@ -24,7 +24,8 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Run `python ARGUMENTS` in a folder: `-c CODE`, `-m MODULE` or a script, with arguments of its own.
 
-    A deprecation that concerns the package is an error. A command that takes too long is killed.
+    `-W ACTION`, for all warnings, may precede them. A deprecation that concerns the package is an error. A command that
+    takes too long is killed.
     """
     if not hasattr(os, "fork"):
         command = [*_PYTHON, *arguments]

@@ -1,10 +1,9 @@
 """Run tests in their own process, for tests that need other settings or change Django permanently."""
 
 import os
-import subprocess
-import sys
 
 from . import source
+from .forked_python import run_python
 
 
 def run_pytest(*arguments: str, **variables: str) -> None:
@@ -13,13 +12,7 @@ def run_pytest(*arguments: str, **variables: str) -> None:
     Only the plugin for Django is loaded, and tables are made without migrations, to start quickly.
     """
     options = ("-W", "error", "-m", "pytest", "-q", "-p", "pytest_django.plugin", "-p", "no:cacheprovider")
-    process = subprocess.run(
-        [sys.executable, *options, "--nomigrations", *arguments],
-        cwd=source.PROJECT_DIRECTORY,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables}
+    process = run_python([*options, "--nomigrations", *arguments], source.PROJECT_DIRECTORY, environment)
     assert process.returncode == 0, process.stdout + process.stderr
     assert " passed" in process.stdout

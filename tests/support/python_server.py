@@ -6,11 +6,12 @@ import os
 import runpy
 import signal
 import sys
+import warnings
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 900
 # None of them reads settings when it is imported.
 LIBRARIES = (
     "cryptography.fernet",
@@ -21,6 +22,7 @@ LIBRARIES = (
     "django.core.management.templates",
     "django.db.backends.sqlite3.base",
     "django.test",
+    "pytest",
     "requests",
     "rest_framework.serializers",
 )
@@ -46,6 +48,9 @@ def run(arguments: list[str], folder: str, environment: dict[str, str], files: l
     os.environ.update(environment)
     for descriptor, path in enumerate((os.devnull, *files)):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), descriptor)
+    if arguments[0] == "-W":
+        warnings.simplefilter(cast("Any", arguments[1]))
+        arguments = arguments[2:]
     option, *rest = arguments
     first = {"-c": "", "-m": folder}.get(option)
     sys.path.insert(0, os.path.dirname(os.path.abspath(option)) if first is None else first)

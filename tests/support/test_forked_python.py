@@ -51,9 +51,16 @@ def test_command_ends_as_in_a_process_of_its_own(tmp_path: Path, arguments: list
     )
 
 
-@pytest.mark.parametrize(("code", "error"), [("1 / 0", "ZeroDivisionError"), (WARN, "DeprecationWarning: old")])
-def test_error_of_a_command_is_in_its_output(tmp_path: Path, code: str, error: str) -> None:
-    process = run_python(["-c", code], tmp_path, os.environ)
+@pytest.mark.parametrize(
+    ("options", "code", "error"),
+    [
+        ([], "1 / 0", "ZeroDivisionError"),
+        ([], WARN, "DeprecationWarning: old"),
+        (["-W", "error"], "import warnings; warnings.warn('old')", "UserWarning: old"),
+    ],
+)
+def test_error_of_a_command_is_in_its_output(tmp_path: Path, options: list[str], code: str, error: str) -> None:
+    process = run_python([*options, "-c", code], tmp_path, os.environ)
     assert process.returncode == 1
     assert error in process.stderr.splitlines()[-1]
 

@@ -2,8 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import source
+from tests.support.forked_python import run_python
 from tests.support.real_parts import POSTGRESQL
 
 DIRECTORY = Path(__file__).parent
@@ -52,15 +51,7 @@ def run_after_migrating(engine: str, database: str) -> None:
     names = {"DJANGO_COGNITO_TEST_DATABASE": engine, "DJANGO_COGNITO_UPGRADE_DATABASE": database}
     # --reuse-db: Django migrates the existing database and does not drop it.
     options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--reuse-db", "--ds=tests.upgrade.settings"]
-    command = [sys.executable, "-W", "error", "-m", "pytest", *options, "tests/upgrade/after_migrating.py"]
-    completed = subprocess.run(
-        command,
-        cwd=source.PROJECT_DIRECTORY,
-        env={**os.environ, **names},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    command = ["-W", "error", "-m", "pytest", *options, "tests/upgrade/after_migrating.py"]
+    completed = run_python(command, source.PROJECT_DIRECTORY, {**os.environ, **names})
     assert completed.returncode == 0, completed.stdout + completed.stderr
     assert "skipped" not in completed.stdout
