@@ -25,7 +25,7 @@ def run_python(
     """Run `python ARGUMENTS` in a folder: `-c CODE`, `-m MODULE` or a script, with arguments of its own.
 
     `-W ACTION`, for all warnings, may precede them. A deprecation that concerns the package is an error. A command that
-    takes too long is killed.
+    takes too long is killed. Variables that Python reads at its start, such as PYTHONPATH, are those of the first call.
     """
     if not hasattr(os, "fork"):
         command = [*_PYTHON, *arguments]
