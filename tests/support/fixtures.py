@@ -25,7 +25,6 @@ from django_cognito.users import live_check
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.revocation_list import start_new_namespace
 
-from .bad_answers import HASTE
 from .scenarios.users import GROUPS, token
 from .statements import is_write
 
@@ -118,6 +117,8 @@ def end_soon(monkeypatch: pytest.MonkeyPatch) -> Callable[[Step], Step]:
 
     A short deadline could pass before a busy computer has sent the request.
     """
+    from .bad_answers import HASTE  # here: its import compresses 50 MiB
+
     deadlines: list[Deadline] = []
 
     def start_deadline(seconds: float) -> Deadline:
