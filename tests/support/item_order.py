@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-# The tests share the site of the example, or the project of the getting-started page: each takes seconds to create.
-SHARED_SITES = ("tests/example_project/", "tests/guide/")
+# The tests share the site of the example, the project of the getting-started page, or the JavaScript clients from npm:
+# each takes seconds to create.
+SHARED_SITES = ("tests/example_project/", "tests/guide/", "packages/local-cognito/tests/test_identity_js.py")
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}
 
 
