@@ -14,6 +14,7 @@ from typing import Any, cast
 TIMEOUT_SECONDS = 900
 # None of them reads settings when it is imported.
 LIBRARIES = (
+    "boto3",
     "cryptography.fernet",
     "cryptography.x509",
     "django.contrib.admin",
