@@ -18,8 +18,8 @@ LAYERS = {
     "": "clock errors private_files request_id urls | accounts aws aws_json faults"
     " | federation published_secrets self_service web_origins | user_pool_service"
     " | api identity local_routes pages | oauth seeds | server | emulator | command | __main__",
-    "accounts": "address_forms assurance client_secrets grants identity_providers keys password_policy user_table users"
-    " | clients totp user_pool_backend | attribute_rules pools tokens | token_issuer",
+    "accounts": "address_forms assurance client_secrets grants identity_providers keys moto_private_key"
+    " password_policy user_table users | clients totp user_pool_backend | attribute_rules pools tokens | token_issuer",
     "api": "identity_provider_operations moto_operations page_tokens srp user_filter"
     " | challenges user_listing | software_tokens srp_sign_in user_administration"
     " | code_operations sign_in | operations",
@@ -31,8 +31,7 @@ LAYERS = {
     "pages": "explanations | page parameter_checks rejections | authorization_request index_page mailbox_page"
     " | browser_sessions | browser_cookies | attempts"
     " | federation_pages recovery_pages sign_in_pages sign_up_pages | hosted_ui",
-    "seeds": "moto_private_key seed values | account_loading account_reading identity_provider_reading loading"
-    " | reading",
+    "seeds": "seed values | account_loading account_reading identity_provider_reading loading | reading",
     "self_service": "attempt_limits destinations mailbox | codes | recovery sign_up verification",
 }
 # Packages that only the listed modules may import. A package without a list must not be imported.

@@ -12,6 +12,7 @@ from moto.cognitoidp.models import (
 )
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from .moto_private_key import cached_private_key
 from .user_table import UserTable
 
 # AWS API reference, UpdateUserPool: it has no such parameters. moto forgets what an update does not contain.
@@ -38,7 +39,8 @@ class UserPoolBackend(CognitoIdpBackend):
 
     def create_user_pool(self, name: str, extended_config: dict[str, Any]) -> CognitoIdpUserPool:
         """Run CreateUserPool."""
-        pool = super().create_user_pool(name, extended_config)
+        with cached_private_key():
+            pool = super().create_user_pool(name, extended_config)
         self.add_user_pool(pool)
         return pool
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
+from ..accounts.moto_private_key import cached_private_key
 from ..aws.account import Account
 from ..user_pool_service import UserPoolService
-from .moto_private_key import cached_private_key
 from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
 
 

@@ -1,4 +1,4 @@
-"""Create several of moto's user pools but read moto's private key only once. Patches moto during that time."""
+"""Create moto's user pools but read moto's private key only once per process. Patches moto during that time."""
 
 import threading
 from collections.abc import Iterator
