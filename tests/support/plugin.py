@@ -14,6 +14,7 @@ from coverage import Coverage
 from django.conf import settings
 from local_cognito_support.botocore_data import load_data_once
 from local_cognito_support.compiled_routes import compile_routes_once
+from local_cognito_support.signing_keys import share_private_keys
 
 from . import connections, real_parts
 from .item_order import group_items
@@ -56,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     connections.stay_on_this_machine()
     compile_routes_once()
     load_data_once()
+    share_private_keys()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A background process ignores SIGINT, and so would the servers that tests stop with it.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,15 +17,17 @@ from local_cognito_support import identity_site, real_parts
 from local_cognito_support.botocore_data import load_data_once
 from local_cognito_support.compiled_routes import compile_routes_once
 from local_cognito_support.identity_provider import federated_emulator, provider
+from local_cognito_support.signing_keys import share_private_keys
 from local_cognito_support.user_pools import SEED, Clock, Users
 
 __all__ = ["federated_emulator", "provider"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; compile the routes of all emulators and load the data of botocore once."""
+    """Register the markers; compile the routes of all emulators, load the data of botocore and generate keys once."""
     compile_routes_once()
     load_data_once()
+    share_private_keys()
     config.addinivalue_line("markers", f"needs(part, ...): programs the test needs: {', '.join(real_parts.PROBES)}")
     config.addinivalue_line("markers", "mistake(text, by=kind): a row of tests/mistakes.md and what reports it")
 
