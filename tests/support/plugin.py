@@ -18,6 +18,7 @@ from local_cognito_support.signing_keys import share_private_keys
 
 from . import connections, real_parts
 from .item_order import group_items
+from .worker_imports import import_share
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
@@ -101,6 +102,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         _trace(session.config, False)
     gc.disable()
     try:
+        import_share(session.config)
         return (yield)
     finally:
         gc.freeze()
