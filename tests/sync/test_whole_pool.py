@@ -296,6 +296,19 @@ def test_parameter_that_aws_always_rejects_ends_the_run(create_pool) -> None:
     assert (directory.requests["ListUsers"], CognitoUser.objects.count()) == (8, 60)
 
 
+def test_pages_that_were_read_before_an_outage_are_written(create_pool) -> None:
+    directory = create_pool(400)
+
+    def refuse(operation: str, parameters: Any) -> None:
+        if parameters.get("PaginationToken", "").startswith("300"):
+            raise FaultError("NotAuthorizedException")
+
+    directory.before = refuse
+    with pytest.raises(CognitoError):
+        sync_pool(create=True, **FAST)
+    assert CognitoUser.objects.count() == 300  # 60, then 120; the third transaction has two pages of three
+
+
 def test_throttled_and_failing_requests_are_repeated(create_pool, monkeypatch) -> None:
     monkeypatch.setattr("django_cognito.sync.pace._MAX_PAUSE_SECONDS", 0.02)
     directory = create_pool(130)
@@ -370,6 +383,13 @@ def test_run_stops_after_the_current_page(create_pool) -> None:
     assert (raised.value.code, CognitoUser.objects.count()) == ("sync_stopped", 60)
     assert CognitoSync.objects.get().completed_at is None
     assert sync_pool(create=True, **FAST).users == 150
+
+
+def test_transactions_become_larger_with_each_page(create_pool) -> None:
+    create_pool(1030)
+    written: list[int] = []
+    sync_pool(create=True, on_progress=lambda report: written.append(CognitoUser.objects.count()), **FAST)
+    assert written == [60, 180, 360, 600, 900, 1030]
 
 
 def test_requests_keep_the_rate(create_pool) -> None:

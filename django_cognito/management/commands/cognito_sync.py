@@ -146,7 +146,7 @@ class _Progress:
 
 @contextmanager
 def _stop_by_signal() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set: the run ends after the current page."""
+    """Yield an event that SIGINT and SIGTERM set: the run ends after the current transaction."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # Python handles signals in that thread alone
         yield stop
