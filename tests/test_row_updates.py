@@ -1,7 +1,9 @@
 """One UPDATE for the values of many rows: column types, names, and values that do not fit."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.apps.registry import Apps
@@ -26,9 +28,16 @@ class New(models.Model):
     """A model whose names are words of SQL."""
 
     code = Code(max_length=2, default="")
-    order = models.CharField(max_length=10, db_column="Order by")
+    order = models.CharField(max_length=20, db_column="Order by")
     price = models.DecimalField(max_digits=6, decimal_places=2, null=True)
     data = models.JSONField(null=True)
+    ratio = models.FloatField(null=True)
+    is_new = models.BooleanField(null=True)
+    at = models.DateTimeField(null=True)
+    day = models.DateField(null=True)
+    hour = models.TimeField(null=True)
+    token = models.UUIDField(null=True)
+    blob = models.BinaryField(null=True)
 
     class Meta:
         app_label = "tests"
@@ -62,7 +71,9 @@ def test_text_that_is_too_long_is_refused_and_not_cut(number: int, count: int) -
 def test_names_and_types_are_those_of_the_columns(table: None) -> None:
     values: list[dict[str, Any]] = [
         {"order": "a", "price": None, "data": {"x": [1, None]}},
-        {"order": "é'\"%", "price": "12.30", "data": None},
+        {"order": "é'\"%\\{},", "price": "12.30", "data": None},
+        {"order": "", "price": "0.50", "data": "NULL"},
+        {"order": "NULL", "price": None, "data": {'"\\n\n': "\\'é"}},
     ]
     rows = [New.objects.create(order="") for _ in values]
     for row, value in zip(rows, values, strict=True):
@@ -71,6 +82,26 @@ def test_names_and_types_are_those_of_the_columns(table: None) -> None:
         update_rows("default", [(row, ["order", "price", "data"]) for row in rows])
     stored = list(New.objects.order_by("pk").values("order", "price", "data"))
     assert [{**row, "price": row["price"] and str(row["price"])} for row in stored] == values
+
+
+@pytest.mark.django_db(transaction=True)
+def test_values_of_all_types_are_written_exactly(table: None) -> None:
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+    values: list[dict[str, Any]] = [
+        {"ratio": 0.1, "is_new": True, "at": moment, "day": moment.date(), "hour": moment.time(), "token": None},
+        {"ratio": -1e-300, "is_new": False, "at": None, "day": None, "hour": None, "token": UUID(int=1)},
+        {"ratio": None, "is_new": None, "at": moment.replace(year=999), "day": None, "hour": None, "token": None},
+    ]
+    blobs = [b"\0\xff'\\", None, b""]
+    rows = [New.objects.create(order="") for _ in values]
+    for row, value, blob in zip(rows, values, blobs, strict=True):
+        vars(row).update(value, blob=blob)
+    with transaction.atomic():
+        update_rows("default", [(row, [*values[0]]) for row in rows])
+        update_rows("default", [(row, ["blob"]) for row in rows])
+    assert list(New.objects.order_by("pk").values(*values[0])) == values
+    stored = New.objects.order_by("pk").values_list("blob", flat=True)
+    assert [blob if blob is None else bytes(blob) for blob in stored] == blobs
 
 
 @pytest.mark.django_db(transaction=True)

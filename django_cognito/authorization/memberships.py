@@ -17,6 +17,7 @@ from django.db.models import F, QuerySet
 
 from ..conf.loading import get_settings
 from ..conf.schema import GroupGrant
+from ..db.arrays import as_one_parameter
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Change, Granted
@@ -94,6 +95,8 @@ def apply_page_of_grants(wanted: Sequence[tuple[CognitoUser, Mapping[str, GroupG
 
 def _plan_writes(wanted: Sequence[tuple[CognitoUser, Mapping[str, GroupGrant]]]) -> list[_Write]:
     """Return the changes of each link; none for links that granted nothing and grant nothing. Four queries at most."""
+    if not wanted:
+        return []
     memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
     rows: defaultdict[Any, defaultdict[int, dict[str, CognitoMembership]]] = defaultdict(lambda: defaultdict(dict))
     owners = [link.user_id for link, _ in wanted]
@@ -155,7 +158,8 @@ def lock_superusers(pks: Collection[Any], using: str | None = None) -> None:
     if not pks or not has_flag or not get_settings().keep_last_superuser:
         return
     users = model._base_manager.using(using or router.db_for_write(model)).order_by("pk")
-    if users.filter(pk__in=pks, is_superuser=True).exists():
+    owners = as_one_parameter(model._meta.pk, pks, users.db)
+    if users.filter(pk__in=owners, is_superuser=True).exists():
         others = active_superusers(model).using(users.db).exclude(pk__in=pks).values_list("pk", flat=True)
         list(users.select_for_update().filter(pk__in=[*pks, *others[:_MAX_SUPERUSERS]]).values_list("pk"))
 

@@ -19,6 +19,7 @@ from ...authorization.memberships import apply_page_of_grants, lock_superusers
 from ...conf.loading import get_pool_registry
 from ...conf.schema import CognitoSettings
 from ...core.errors import TokenError
+from ...db.arrays import as_one_parameter
 from ...db.row_updates import update_rows
 from ...db.transactions import retry_conflicts, write_transaction
 from ...models import CognitoUser
@@ -34,6 +35,9 @@ from .provisioning import get_or_create_link
 
 # For `cache`: the rows of these links and of their users were written. Sent before the commit.
 links_written = Signal()  # links, using
+
+# Of the link row: a date takes the driver as long as the rest of the row.
+_UNUSED_FIELDS = ("created_at", "not_before", "identity_pool_id", "identity_id", "created_user", "deactivated_user")
 
 _Key = tuple[str, str]  # user pool id and `sub`
 _Page = Mapping[_Key, IdentityClaims]
@@ -82,8 +86,9 @@ def _prepare_page(identities: Iterable[IdentityClaims]) -> tuple[_Page, _Setting
 
 
 def _links_of_page(page: _Page) -> QuerySet[CognitoUser]:
-    rows = links_for_write().order_by("pk")
-    return rows.filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
+    rows = links_for_write().order_by("pk").defer(*_UNUSED_FIELDS)
+    subs = as_one_parameter(CognitoUser._meta.get_field("sub"), [sub for _, sub in page], rows.db)
+    return rows.filter(user_pool_id__in={pool for pool, _ in page}, sub__in=subs)
 
 
 def _update_page(page: _Page, create: bool, settings: _Settings, begin: Callable[[], object]) -> PageResult:
@@ -104,8 +109,8 @@ def _update_page(page: _Page, create: bool, settings: _Settings, begin: Callable
         write_moments([(link, changes[key]) for key, link in confirmed.items()])
         # One link of each user: a second one on this page is written after the first.
         in_set: dict[Any, _Key] = {}
-        for key in changes.keys() - confirmed.keys():
-            in_set[links[key].user_id] = min(key, in_set.get(links[key].user_id, key), key=lambda item: links[item].pk)
+        for key in [key for key in links if key in changes and key not in confirmed]:  # by primary key
+            in_set.setdefault(links[key].user_id, key)
         missing = [page[key] for key in sorted(page.keys() - links.keys())] if create else []
         new, refused = _select_new(missing, settings)
         written = _write_set([(links[key], changes[key], page[key]) for key in in_set.values()], new, settings)
@@ -174,7 +179,8 @@ def _write_set(
         return {}
     all_users = model._base_manager.using(router.db_for_write(model))
     lock_superusers([row.user_id for row, *_ in rows])
-    owners = all_users.select_for_update().filter(pk__in=[row.user_id for row, *_ in rows]).order_by("pk")
+    pks = as_one_parameter(model._meta.pk, [row.user_id for row, *_ in rows], all_users.db)
+    owners = all_users.select_for_update().filter(pk__in=pks).order_by("pk")
     users = {user.pk: user for user in owners} if rows else {}
     load_related_rows(users.values(), {name for _, change, _ in rows for name in change.attributes})
     writes = []
@@ -209,7 +215,7 @@ def _changes_unique_value(user: Any, row: Any, change: UserChanges, identity: Id
         instance, name = find_row(user, target)
         if getattr(instance, name, None) == value:
             continue
-        field = get_field(target)
+        field = get_field(target) if instance is None else instance._meta.get_field(name)
         is_unique = field.unique or requires_unique_value(field.model if instance is None else instance, field)
         if is_unique or target == user.USERNAME_FIELD:
             return True

@@ -1,0 +1,52 @@
+"""Send many values to PostgreSQL as one parameter: the driver takes longer for each value than all else takes.
+
+Must not depend on a model.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import RawSQL
+
+# Of values whose text PostgreSQL reads as the same value.
+_TEXT_TYPES = frozenset({str, int, bool, float, Decimal, date, datetime, time, UUID})
+
+
+def find_array_type(field: Any, connection: BaseDatabaseWrapper) -> str | None:
+    """Return the type of an array of values of a field; None if there is none, as on other databases."""
+    if connection.vendor != "postgresql":
+        return None
+    # Without the length: a cast would cut a text that is too long, where an assignment is refused.
+    name = re.sub(r"^(varchar|numeric)[(].*?[)]", r"\1", str(field.cast_db_type(connection)))
+    return None if "(" in name or "[" in name else f"{name}[]"  # as char(2), integer[]
+
+
+def build_array(values: Iterable[Any]) -> str | None:
+    """Return the text of an array of values as a field prepares them; None if the text of one is not known."""
+    items = []
+    for value in values:
+        if value is None:
+            items.append("NULL")
+            continue
+        if type(value) in _TEXT_TYPES:
+            text = str(value)
+        elif hasattr(value, "obj") and hasattr(value, "dumps"):  # psycopg's Jsonb
+            text = value.dumps(value.obj)
+        else:
+            return None
+        items.append('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    return "{" + ",".join(items) + "}"
+
+
+def as_one_parameter(field: Any, values: Collection[Any], using: str) -> "RawSQL | Collection[Any]":
+    """Return the right side of a lookup `in` for values of a field; `values` if the database needs a list."""
+    connection = connections[using]
+    kind = find_array_type(field, connection) if values else None
+    array = build_array([field.get_db_prep_value(value, connection) for value in values]) if kind else None
+    return values if array is None else RawSQL(f"SELECT unnest(%s::{kind})", [array])  # noqa: S611 - a type
