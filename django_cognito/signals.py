@@ -66,12 +66,16 @@ def report_rejected_token(error: TokenError) -> None:
 
 def send_on_commit(signal: Signal, link: Any, using: str, **own_arguments: Any) -> None:
     """Send a signal about the user of a link row, once the transaction on `using` has committed."""
+    if not signal.has_listeners(None):
+        return
     arguments = {"user": link.load_user(using), "user_pool_id": link.user_pool_id, "sub": link.sub, **own_arguments}
     transaction.on_commit(partial(signal.send_robust, None, **arguments), using=using)
 
 
 def send_groups_changed(link: Any, before: Collection[str], using: str) -> None:
     """Send `groups_changed` on commit, if the groups of a link row differ from those `before`."""
+    if link.groups == before:
+        return
     groups = tuple(link.groups)
     added, removed = (tuple(name for name in a if name not in b) for a, b in ((groups, before), (before, groups)))
     if added or removed:

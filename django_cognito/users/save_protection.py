@@ -20,7 +20,7 @@ from django.dispatch import receiver
 
 from ..models import CognitoUser
 
-_IMMUTABLE_TYPES = frozenset(
+IMMUTABLE_TYPES = frozenset(
     {str, int, float, bool, bytes, memoryview, NoneType, Decimal, UUID, date, time, datetime, timedelta}
 )
 # The snapshot is stored where Django caches this relation of the user, which it never does itself for a foreign key
@@ -92,7 +92,7 @@ def create_user_copier(load: Callable[[], Any]) -> Callable[[], Any]:
     user = load()
     values, state = {**vars(user)}, {**vars(user._state)}
     del values["_state"]
-    is_plain = all(type(value) in _IMMUTABLE_TYPES for value in (*values.values(), *state.values()))
+    is_plain = all(type(value) in IMMUTABLE_TYPES for value in (*values.values(), *state.values()))
     protect_unread_changes(user)
     model: Any = type(user)
     state_type, snapshot = type(user._state), user._state.fields_cache.copy()  # Django 6.1 clears a dropped user's own
@@ -191,7 +191,7 @@ def _with_values(snapshot: _Snapshot, values: Mapping[str, Any]) -> _Snapshot:
 
 def freeze_value(value: Any) -> Any:
     """Return a value that stays as it is when `value` is changed in place."""
-    if type(value) in _IMMUTABLE_TYPES:
+    if type(value) in IMMUTABLE_TYPES:
         return value
     # Django compares a file with a name; a copy of the file would copy its user too.
     return value.name if isinstance(value, FieldFile) else deepcopy(value)

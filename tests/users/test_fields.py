@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User, UserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.test.utils import isolate_apps
@@ -218,6 +219,25 @@ def tolerant_logins(monkeypatch: pytest.MonkeyPatch) -> None:
         return self.get(username__istartswith=username)
 
     monkeypatch.setattr(UserManager, "get_by_natural_key", get_by_natural_key, raising=False)
+
+
+@pytest.mark.parametrize("method", ["validate_unique", "validate_constraints"])
+def test_value_that_an_own_validation_refuses_is_not_set(method: str, monkeypatch: Any) -> None:
+    def refuse(user: Any, exclude: Any = None) -> None:
+        raise ValidationError("reserved")
+
+    monkeypatch.setattr(User, method, refuse)
+    user = User(first_name="Ada")
+    assert not set_field_from_claim(user, "first_name", "Grace")
+    assert user.first_name == "Ada"
+
+
+@pytest.mark.django_db
+def test_value_that_a_constraint_refuses_is_not_set() -> None:
+    constraint = models.CheckConstraint(condition=~models.Q(nickname="admin"), name="no_admin")
+    user = model(constraint, name=models.TextField(), nickname=models.TextField())(nickname="ada")
+    assert not set_field_from_claim(user, "nickname", "admin")
+    assert (set_field_from_claim(user, "nickname", "grace"), user.nickname) == (True, "grace")
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from django.db import router
 
 from ...conf.schema import CognitoSettings
 from ...models import CognitoUser
+from ..save_protection import freeze_value
 from .field_values import hash_field
 from .fields import CONTACT_CLAIMS, clear_field, has_claim_value, set_field_from_claim
 from .related_rows import add_row, drop_incomplete_rows, find_row, load_related_rows
@@ -63,14 +64,14 @@ def put_attributes(
         for name, value in attributes.items()
         if verified.get(name, True) or claims.get(name) not in protected
     }
-    digests = dict(link.claim_fields)
+    digests, user = dict(link.claim_fields), link.user
     for name, value in accepted.items():
-        (row, field), before = find_row(link.user, name), digests.get(name, "")
+        (row, field), before = find_row(user, name), digests.get(name, "")
         if value is None:
             digests[name] = _clear_value(row, field, before, is_shared=(name, before) in others.claim_fields)
         else:
-            digests[name] = _set_value(row or add_row(link.user, name), field, value, before)
-    dropped = drop_incomplete_rows(link.user, accepted)
+            digests[name] = _set_value(row or add_row(user, name), field, value, before)
+    dropped = drop_incomplete_rows(user, accepted)
     link.claim_fields = {name: digests[name] for name in sorted(digests.keys() - dropped) if digests[name]}
     record_verified(link, accepted, verified, settings)
     return [name for name, value in accepted.items() if value is not None and name in link.claim_fields]
@@ -98,6 +99,12 @@ def hash_targets(user: Any, targets: Iterable[str]) -> dict[str, str]:
     """Return the digests of the values of targets, as `claim_fields` has them. Without targets of missing rows."""
     rows = {name: find_row(user, name) for name in sorted(targets)}
     return {name: hash_field(row, field) for name, (row, field) in rows.items() if row is not None}
+
+
+def read_values(user: Any, targets: Iterable[str]) -> dict[str, Any]:
+    """Return the values of targets, copied if they can change in place. Without targets of missing rows."""
+    rows = {name: find_row(user, name) for name in targets}
+    return {name: freeze_value(getattr(row, field)) for name, (row, field) in rows.items() if row is not None}
 
 
 def record_verified(

@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db import connections, router
 from django.db.models import CharField, TextField
 
-from ..save_protection import freeze_value
+from ..save_protection import IMMUTABLE_TYPES, freeze_value
 
 _DIGEST_LENGTH = 16  # hex digits: 64 bits, so that no user finds a claim with the digest of a value of the site
 _encode_json = json.JSONEncoder(sort_keys=True).encode
@@ -21,15 +22,30 @@ def read_fields(user: Any) -> dict[str, Any]:
 
     Of a foreign key the value is the primary key; a file is its name. Values that can change in place are copied.
     """
-    fields = [field for field in user._meta.concrete_fields if not field.primary_key and not field.generated]
-    values = {field.name: vars(user)[field.attname] for field in fields if field.attname in vars(user)}
-    return {name: freeze_value(value) for name, value in values.items() if name != "password"}
+    values, names = vars(user), _list_names(user._meta)
+    return {
+        name: value if type(value := values[attname]) in IMMUTABLE_TYPES else freeze_value(value)
+        for name, attname in names
+        if attname in values
+    }
+
+
+@cache
+def _list_names(meta: Any) -> list[tuple[str, str]]:
+    """Return the name and the attribute of each field that can be updated, without the password."""
+    fields = [field for field in meta.concrete_fields if not field.primary_key and not field.generated]
+    return [(field.name, field.attname) for field in fields if field.name != "password"]
 
 
 def diff_fields(before: Mapping[str, Any], user: Any) -> dict[str, tuple[Any, Any]]:
     """Return the fields of `user` that differ from `before`: the old and the new value of each."""
-    current = read_fields(user)
-    return {name: (value, current[name]) for name, value in before.items() if current.get(name, value) != value}
+    values, changes = vars(user), {}
+    for name, attname in _list_names(user._meta):
+        if name in before and attname in values and values[attname] is not before[name]:
+            value = freeze_value(values[attname])
+            if value != before[name]:
+                changes[name] = before[name], value
+    return changes
 
 
 def hash_field(row: Any, name: str) -> str:

@@ -19,6 +19,7 @@ from django.db.models import (
     F,
     Field,
     JSONField,
+    Model,
     UniqueConstraint,
     URLField,
     UUIDField,
@@ -80,6 +81,9 @@ def try_set_unique(user: Any, name: str, value: Any) -> bool:
     One query for each of them, in the database that is written to. A username must also be free by the model's own
     `get_by_natural_key`, which may ignore case: otherwise a local login would find two users.
     """
+    if not _may_be_refused(user, name):
+        setattr(user, name, value)
+        return True
     before = getattr(user, name)
     others = {field.name for field in user._meta.fields} - {name}
     setattr(user, name, value)
@@ -103,6 +107,19 @@ def try_set_unique(user: Any, name: str, value: Any) -> bool:
     if not is_free:
         setattr(user, name, before)
     return is_free
+
+
+def _may_be_refused(user: Any, name: str) -> bool:
+    """Return whether a unique field or a constraint may forbid a value of the field, or whether it is the username."""
+    meta, model = user._meta, type(user)
+    if meta.get_field(name).unique or name == getattr(user, "USERNAME_FIELD", None):
+        return True
+    if model.validate_unique is not Model.validate_unique:
+        return True
+    if model.validate_constraints is not Model.validate_constraints:
+        return True
+    tables = [meta, *(parent._meta for parent in meta.all_parents)]
+    return any(table.constraints or table.unique_together for table in tables)
 
 
 def _has_namesake(user: Any, using: str) -> bool:
@@ -161,8 +178,7 @@ def _clean_value(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
     if isinstance(value, str) and hasattr(user, "normalize_username"):  # a user, and no related row
-        email = get_email_field(user)
-        value = normalize_email(user, value) if email is not None and field.name == email.name else value
+        value = normalize_email(user, value) if field.name == user.get_email_field_name() else value
         value = user.normalize_username(value) if field.name == user.USERNAME_FIELD else value
     # A truncated email address may be the address of another user. The length of a UUIDField is without hyphens.
     if isinstance(value, str) and field.max_length and not isinstance(field, EmailField | URLField | UUIDField):

@@ -24,6 +24,7 @@ from ..attributes.contact_claims import (
     protect_local_values,
     put_attributes,
     read_other_links,
+    read_values,
     record_verified,
 )
 from ..attributes.field_values import diff_fields, read_fields
@@ -37,6 +38,7 @@ _WRITTEN_FIELDS = (
     *("username", "groups", "as_of", "verified_attributes", "claim_fields", "placeholder_username"),
     *(*DIGEST_FIELDS, "listed_digest"),
 )
+_UNKNOWN = object()  # a value that differs from each value of a field
 EPOCH = datetime.fromtimestamp(0, UTC)  # the moment of a new link row: every source is more recent
 
 
@@ -182,7 +184,8 @@ class LinkWrite:
         self._before = read_fields(link.user)
         self._changed_fields: dict[str, tuple[Any, Any]] = {}
         self._changed_targets: dict[str, tuple[Any, Any]] = {}
-        self._claimed: Collection[str] = ()  # the keys of ATTRIBUTES whose field has a value of a claim
+        # By key of ATTRIBUTES, the values of claims that `claim_fields` has digests of.
+        self._claimed: Mapping[str, Any] = {}
         self._link_before = {name: getattr(link, name) for name in _WRITTEN_FIELDS}
 
     @property
@@ -204,15 +207,16 @@ class LinkWrite:
 
     def set_fields(self, others: OtherLinks) -> None:
         """Set the fields of the link row, and those of the user and of related rows that claims set."""
-        link, changes = self.link, self.changes
-        before = read_targets(link.user, changes.attributes)
+        link, user, changes = self.link, self.link.user, self.changes
+        before = read_targets(user, changes.attributes)
         for name, digest in changes.digests.items():
             setattr(link, name, digest)
         link.groups, link.as_of, link.listed_digest = list(changes.groups), changes.moment, changes.listed_digest
         claimed = put_attributes(link, changes.attributes, changes.verified, self._settings, others)
-        # `build_account` has set fields of a new link too.
-        self._claimed = claimed if link.pk is not None else [*link.claim_fields]
-        after = read_targets(link.user, changes.attributes)
+        # `build_account` has set fields of a new link too, before the user was saved.
+        is_new = link.pk is None
+        self._claimed = dict.fromkeys(link.claim_fields, _UNKNOWN) if is_new else read_values(user, claimed)
+        after = read_targets(user, changes.attributes)
         self._changed_targets = {name: (value, after[name]) for name, value in before.items() if value != after[name]}
         replace_placeholder_username(link, self._identity)
         link.username = self._identity.username  # `link_users` may have stored the `sub`
@@ -230,17 +234,20 @@ class LinkWrite:
 
         The adapter, a receiver of a signal or the `save` of a model has changed them then.
         """
-        before = self.link.claim_fields
-        self.link.claim_fields = {**before, **hash_targets(self.link.user, self._claimed)}
-        return bool(self.link.claim_fields != before)
+        link, user = self.link, self.link.user
+        before, values = link.claim_fields, read_values(user, self._claimed)
+        changed = [name for name, value in values.items() if value is not self._claimed[name]]
+        link.claim_fields = {**before, **hash_targets(user, changed)}
+        return bool(link.claim_fields != before)
 
     def send_signals(self) -> None:
         """Send the signals of what has changed, on commit."""
         link, using, is_new = self.link, router.db_for_write(CognitoUser), self._empty_values is not None
         fields = self._changed_fields if self._empty_values is None else diff_fields(self._empty_values, link.user)
         changes = {**fields, **self._changed_targets}
-        if is_new:
+        # Without a receiver the claims are not copied.
+        if is_new and user_created.has_listeners(None):
             send_on_commit(user_created, link, using, claims=self._identity.claims)
-        if is_new or changes:
+        if (is_new or changes) and user_synced.has_listeners(None):
             send_on_commit(user_synced, link, using, claims=self._identity.claims, changes=changes, created=is_new)
         send_groups_changed(link, self._link_before["groups"], using)
