@@ -1,5 +1,6 @@
 """One UPDATE for the values of many rows: column types, names, and values that do not fit."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from django.apps.registry import Apps
 from django.contrib.auth.models import User
 from django.db import DataError, connection, models, transaction
+from psycopg.types.json import Jsonb
 
+from django_cognito.db.arrays import build_array
 from django_cognito.db.row_updates import update_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("database_server")]
@@ -112,3 +115,9 @@ def test_text_of_a_fixed_length_is_not_cut(table: None) -> None:
     with transaction.atomic():
         update_rows("default", [(row, ["code"]) for row in rows])
     assert list(New.objects.order_by("pk").values_list("code", flat=True)) == ["de", "fr"]
+
+
+def test_json_without_an_encoder_has_no_plain_text() -> None:
+    """As a field of a site may prepare it; Django's own has an encoder."""
+    assert build_array([Jsonb(["a"], dumps=json.dumps)]) == r'{"[\"a\"]"}'
+    assert build_array([Jsonb(["a"])]) is None

@@ -36,7 +36,7 @@ def build_array(values: Iterable[Any]) -> str | None:
             continue
         if type(value) in _TEXT_TYPES:
             text = str(value)
-        elif hasattr(value, "obj") and hasattr(value, "dumps"):  # psycopg's Jsonb
+        elif hasattr(value, "obj") and callable(getattr(value, "dumps", None)):  # psycopg's Jsonb, as Django creates it
             text = value.dumps(value.obj)
         else:
             return None
