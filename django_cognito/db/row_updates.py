@@ -37,8 +37,8 @@ def _update_columns(
     """Write the values of these fields, which are columns of the table of `model`."""
     values = [[field.pre_save(instance, False) for instance in instances] for field in fields]
     has_own_sql = any(hasattr(field, "get_placeholder") or hasattr(field, "get_placeholder_sql") for field in fields)
-    types = {type(value) for column in values for value in column}
-    if has_own_sql or any(hasattr(item, "resolve_expression") for item in types):
+    kinds = {type(value) for column in values for value in column}
+    if has_own_sql or any(hasattr(kind, "resolve_expression") for kind in kinds):
         # The SQL depends on the value.
         rows = type(instances[0])._base_manager.using(connection.alias)
         rows.bulk_update(instances, [field.name for field in fields])
@@ -46,22 +46,15 @@ def _update_columns(
     columns, keys = [*fields, model._meta.pk], [getattr(instance, model._meta.pk.attname) for instance in instances]
     prepare = [partial(field.get_db_prep_save, connection=connection) for field in columns]
     prepared = [[*map(convert, column)] for convert, column in zip(prepare, [*values, keys], strict=True)]
-    _execute_update(connection, model, columns, prepared)
-
-
-def _execute_update(
-    connection: BaseDatabaseWrapper, model: Any, columns: Sequence[Any], values: Sequence[Sequence[Any]]
-) -> None:
-    """Send the UPDATE. `values` are those of each column, of which the last one is the primary key."""
     quote = connection.ops.quote_name
     names, table = [quote(field.column) for field in columns], quote(model._meta.db_table)
     types = [find_array_type(field, connection) for field in columns]
-    arrays = [None] if None in types else [*map(build_array, values)]
+    arrays = [None] if None in types else [*map(build_array, prepared)]
     with connection.cursor() as cursor:
         if None in arrays:
             assignments = ", ".join(f"{name} = %s" for name in names[:-1])
             sql = f"UPDATE {table} SET {assignments} WHERE {names[-1]} = %s"  # noqa: S608 - quoted
-            cursor.executemany(sql, [*zip(*values, strict=True)])
+            cursor.executemany(sql, [*zip(*prepared, strict=True)])
         else:
             assignments = ", ".join(f"{name} = new_values.{name}" for name in names[:-1])
             new = f"unnest({', '.join(f'%s::{name}' for name in types)}) AS new_values ({', '.join(names)})"

@@ -29,18 +29,18 @@ def update_shared(rows: QuerySet[_M], **values: object) -> int:
     for long. If a transaction lasts longer, the UPDATE waits without such a lock. MariaDB grants locks of rows in turn.
     """
     connection = connections[rows.db]
+
+    def update_in_turn() -> int:
+        table = connection.ops.quote_name(rows.model._meta.db_table)
+        with transaction.atomic(using=rows.db), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{_MAX_WAIT}'")
+            cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            return rows.update(**values)
+
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         try:
-            return retry_conflicts(partial(_update_in_turn, rows, values), rows.model)
+            return retry_conflicts(update_in_turn, rows.model)
         except DatabaseError as error:
             if not is_conflict(error, connection.vendor):
                 raise
     return retry_conflicts(partial(rows.update, **values), rows.model)
-
-
-def _update_in_turn(rows: QuerySet[_M], values: dict[str, object]) -> int:
-    table = connections[rows.db].ops.quote_name(rows.model._meta.db_table)
-    with transaction.atomic(using=rows.db), connections[rows.db].cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{_MAX_WAIT}'")
-        cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-        return rows.update(**values)

@@ -9,11 +9,13 @@ from typing import NamedTuple, Self, TypeVar
 from ..core.clock import utc_now
 from ..core.directory import DirectoryUser, UserPage, is_expired_token, is_throttled
 from ..core.errors import CognitoError, CognitoUnavailableError
+from .errors import SyncError
 from .pace import Pace
 
 _MAX_ATTEMPTS = 8  # of one request: about a minute and a half, with the pauses between them
 _MAX_RESTARTS = 3  # of one listing
 _SECONDS_BETWEEN_CALLS = 5
+_PAGES_AT_ONCE = 5  # 300 users, whose rows are locked for about 50 ms
 
 _T = TypeVar("_T")
 
@@ -101,3 +103,26 @@ class PageReader:
                 self.pace.report_success()
                 return moment, result
         raise AssertionError("unreachable")
+
+
+def collect_pages(pages: Iterator[ListedPage]) -> Iterator[list[ListedPage]]:
+    """Yield the pages to write at once: one, which shows early whether the run works, then two, up to _PAGES_AT_ONCE.
+
+    Pages that were read before an error of Cognito are yielded before it is raised.
+    """
+    size, collected = 1, list[ListedPage]()
+    error = None
+    try:
+        for page in pages:
+            collected = [page] if page.is_first else [*collected, page]
+            if len(collected) == size:
+                yield collected
+                size, collected = min(size + 1, _PAGES_AT_ONCE), []
+    except SyncError:
+        raise
+    except CognitoError as raised:
+        error = raised
+    if collected:
+        yield collected
+    if error is not None:
+        raise error

@@ -26,10 +26,9 @@ from .errors import SyncError
 from .listing import Listing
 from .lock import SyncLock
 from .pace import DEFAULT_REQUESTS_PER_SECOND, Pace
-from .page_reader import ListedPage, PageReader
+from .page_reader import ListedPage, PageReader, collect_pages
 
 _LINKS_AT_ONCE = 900
-_PAGES_AT_ONCE = 5  # 300 users, whose rows are locked for about 50 ms
 # A listing may lack what was changed last: a token of that time has precedence.
 _LISTING_AGE = timedelta(seconds=60)
 DEFAULT_MAX_MISSING_PERCENT = 2.0
@@ -89,29 +88,6 @@ def sync_pool(
         if deactivate_missing:
             run.check_missing(max_missing_percent)
     return run.report
-
-
-def _collect_pages(pages: Iterator[ListedPage]) -> Iterator[list[ListedPage]]:
-    """Yield the pages to write at once: one, which shows early whether the run works, then two, up to _PAGES_AT_ONCE.
-
-    Pages that were read before an error of Cognito are yielded before it is raised.
-    """
-    size, collected = 1, list[ListedPage]()
-    error = None
-    try:
-        for page in pages:
-            collected = [page] if page.is_first else [*collected, page]
-            if len(collected) == size:
-                yield collected
-                size, collected = min(size + 1, _PAGES_AT_ONCE), []
-    except SyncError:
-        raise
-    except CognitoError as raised:
-        error = raised
-    if collected:
-        yield collected
-    if error is not None:
-        raise error
 
 
 class _Run:
@@ -195,7 +171,7 @@ class _Run:
         self.report.phase = "users"
         self._with_groups = with_groups
         self._confirmation = Confirmation(self._settings, self._started_at - _LISTING_AGE, self._unread_groups)
-        for pages in _collect_pages(self._listen(self._reader.read_pages(self._directory.user_page))):
+        for pages in collect_pages(self._listen(self._reader.read_pages(self._directory.user_page))):
             if pages[0].is_first:  # a listing that begins again lists the same users
                 self.report.users = 0
                 self.report.changed *= not self._is_dry_run

@@ -59,15 +59,14 @@ def test_update_waits_for_a_reader_that_lasts(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(share_locks, "_MAX_WAIT", "1ms")
     has_begun, is_refused, has_ended = Event(), Event(), Event()
     rows = CognitoSync.objects.filter(pk=CognitoSync.objects.create(user_pool_id=POOL).pk)
-    update_in_turn, attempts = share_locks._update_in_turn, []
+    attempts: list[str] = []
 
-    def count_attempts(*args: object) -> int:
-        attempts.append(args)
+    def count_attempts(execute: Callable[..., object], sql: str, *args: object) -> object:
+        attempts.extend([sql] if sql.startswith("LOCK TABLE") else ())
         if len(attempts) == 10:
             is_refused.set()
-        return update_in_turn(*args)  # type: ignore[arg-type]
+        return execute(sql, *args)
 
-    monkeypatch.setattr(share_locks, "_update_in_turn", count_attempts)
     if connection.vendor != "postgresql":
         is_refused.set()
 
@@ -79,7 +78,7 @@ def test_update_waits_for_a_reader_that_lasts(monkeypatch: pytest.MonkeyPatch) -
             sleep(0.1)  # the UPDATE waits meanwhile
             has_ended.set()
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(count_attempts):
         reader = pool.submit(call_with_connection, read)
         has_begun.wait()
         assert share_locks.update_shared(rows, confirmed_at=utc_now()) == 1
