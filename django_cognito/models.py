@@ -232,12 +232,23 @@ class CognitoSync(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     # Of the last run that read the whole pool.
     completed_at = models.DateTimeField(_("completed"), null=True)
-    # The moment of what that run read of the users whose rows have a `listed_digest`.
-    confirmed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("pool synchronization")
         verbose_name_plural = _("pool synchronizations")
+
+    def __str__(self) -> str:
+        return self.user_pool_id
+
+
+class CognitoConfirmation(models.Model):
+    """The moment as of which the rows of a user pool count that have a `listed_digest`: of the last complete run.
+
+    A row of its own, because sign-ins lock it. A run that holds the pool does not wait for them.
+    """
+
+    user_pool_id = ExactCharField(max_length=55, unique=True, editable=False)
+    confirmed_at = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return self.user_pool_id

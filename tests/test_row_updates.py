@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,14 @@ class Code(models.CharField):  # type: ignore[type-arg]
         return "char(2)"
 
 
+class LocalMoment(models.DateTimeField):  # type: ignore[type-arg]
+    """A moment in a column that stores no offset."""
+
+    def db_type(self, connection: Any) -> str:
+        """Return the type of the column."""
+        return "timestamp" if connection.vendor == "postgresql" else "datetime(6)"
+
+
 class New(models.Model):
     """A model whose names are words of SQL."""
 
@@ -37,6 +45,7 @@ class New(models.Model):
     ratio = models.FloatField(null=True)
     is_new = models.BooleanField(null=True)
     at = models.DateTimeField(null=True)
+    local_at = LocalMoment(null=True)
     day = models.DateField(null=True)
     hour = models.TimeField(null=True)
     token = models.UUIDField(null=True)
@@ -115,6 +124,17 @@ def test_text_of_a_fixed_length_is_not_cut(table: None) -> None:
     with transaction.atomic():
         update_rows("default", [(row, ["code"]) for row in rows])
     assert list(New.objects.order_by("pk").values_list("code", flat=True)) == ["de", "fr"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_moment_in_a_column_without_time_zone_keeps_its_offset(table: None) -> None:
+    rows = [New.objects.create(order="") for _ in range(2)]
+    for row in rows:
+        row.local_at = datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=5)))
+    with transaction.atomic():
+        update_rows("default", [(row, ["local_at"]) for row in rows])
+    moments = New.objects.values_list("local_at", flat=True)
+    assert {moment and moment.replace(tzinfo=UTC) for moment in moments} == {datetime(2026, 1, 2, 7, tzinfo=UTC)}
 
 
 def test_json_without_an_encoder_has_no_plain_text() -> None:

@@ -1,21 +1,27 @@
 """The moments of the link rows that a run of `cognito_sync` found unchanged: stored once for the pool, not in each row.
 
 A run writes only the rows of users whose entry in the directory has changed. The others keep `listed_digest`, and
-their groups and attributes count as of `CognitoSync.confirmed_at`. Who is about to write other claims reads it first.
-Must not depend on `users`.
+their groups and attributes count as of `CognitoConfirmation.confirmed_at`. Who is about to write other claims reads it
+first. Must not depend on `users`.
 """
 
 import math
 from collections.abc import Collection
 
 from django.db import router
+from django.db.models import QuerySet
 
 from ..db.share_locks import lock_shared
-from ..models import CognitoSync, CognitoUser
+from ..models import CognitoConfirmation, CognitoUser
 
 # Precedes the digest of an entry whose groups were read too: only such a row has groups that are confirmed.
 WITH_GROUPS, WITHOUT_GROUPS = "g", "a"
 MOMENTS = ("as_of", "directory_digest")  # the fields that a run confirms
+
+
+def get_confirmations() -> QuerySet[CognitoConfirmation]:
+    """Return the confirmations of all pools, in the database for writes."""
+    return CognitoConfirmation.objects.using(router.db_for_write(CognitoConfirmation))
 
 
 def set_confirmed_moments(links: Collection[CognitoUser], *, is_write: bool = True) -> list[CognitoUser]:
@@ -26,9 +32,9 @@ def set_confirmed_moments(links: Collection[CognitoUser], *, is_write: bool = Tr
     perhaps confirmed: it sees then that they were changed.
     """
     pools = {link.user_pool_id for link in links if link.listed_digest}
-    runs = CognitoSync.objects.using(router.db_for_write(CognitoSync)).filter(user_pool_id__in=pools)
-    read = lock_shared(runs) if is_write and pools else runs if pools else ()
-    confirmed_at = {run.user_pool_id: run.confirmed_at for run in read if run.confirmed_at}
+    confirmations = get_confirmations().filter(user_pool_id__in=pools)
+    read = lock_shared(confirmations) if is_write and pools else confirmations if pools else ()
+    confirmed_at = {item.user_pool_id: item.confirmed_at for item in read if item.confirmed_at}
     changed = []
     for link in links:
         moment = confirmed_at.get(link.user_pool_id) if link.listed_digest else None

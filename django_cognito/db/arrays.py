@@ -24,7 +24,9 @@ def find_array_type(field: Any, connection: BaseDatabaseWrapper) -> str | None:
         return None
     # Without the length: a cast would cut a text that is too long, where an assignment is refused.
     name = re.sub(r"^(varchar|numeric)[(].*?[)]", r"\1", str(field.cast_db_type(connection)))
-    return None if "(" in name or "[" in name else f"{name}[]"  # as char(2), integer[]
+    # As char(2), integer[]. As a timestamp without time zone, a text would lose its offset, which a parameter keeps.
+    has_no_array = "(" in name or "[" in name or (name.startswith("timestamp") and "with time zone" not in name)
+    return None if has_no_array else f"{name}[]"
 
 
 def build_array(values: Iterable[Any]) -> str | None:

@@ -1,17 +1,21 @@
 """Lock rows so that several transactions may read them and none may change them. Must not depend on a model."""
 
-from functools import partial
+from collections.abc import Callable
+from random import uniform
+from time import monotonic, sleep
 from typing import TypeVar
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 from django.db.models import Model, QuerySet
 
-from .transactions import is_conflict, retry_conflicts
+from .transactions import is_conflict, write_transaction
 
 _M = TypeVar("_M", bound=Model)
 # Django has no method for it. SQLite needs none: it has one writer at a time.
 _CLAUSES = {"postgresql": " FOR SHARE", "mysql": " LOCK IN SHARE MODE"}
-_MAX_WAIT = "100ms"  # for this time at most, later transactions wait for `update_shared`
+_FIRST_WAIT_MS, _MAX_WAIT_MS = 100, 2_000  # of one attempt; for this time, later transactions wait for the table
+_MAX_SECONDS = 600.0
+_MAX_PAUSE_SECONDS = 0.1
 
 
 def lock_shared(rows: QuerySet[_M]) -> list[_M]:
@@ -21,26 +25,38 @@ def lock_shared(rows: QuerySet[_M]) -> list[_M]:
     return list(rows.model._base_manager.using(rows.db).raw(sql + clause, parameters))
 
 
-def update_shared(rows: QuerySet[_M], **values: object) -> int:
-    """Update rows that other transactions lock with `lock_shared`, once these have ended; return how many rows.
+def update_shared(
+    rows: QuerySet[_M], begin: Callable[[], object], before_retry: Callable[[], object], **values: object
+) -> None:
+    """Update rows that other transactions lock with `lock_shared`, once these have ended.
+
+    `begin` is called at the beginning of each transaction, `before_retry` between them: after two seconds at most on
+    PostgreSQL, and after the lock timeout of other databases. An exception of theirs ends the attempts.
 
     PostgreSQL also grants a shared lock of a row while an UPDATE waits for it, so that transactions that overlap could
-    delay the UPDATE without end. Locks of a table are granted in turn: later transactions wait for this one, but not
-    for long. If a transaction lasts longer, the UPDATE waits without such a lock. MariaDB grants locks of rows in turn.
+    delay the UPDATE without end. Locks of a table are granted in turn: later transactions wait for this one, so each
+    second attempt has none, for the case that one transaction lasts. MariaDB grants locks of rows in turn.
+
+    Raises the DatabaseError of the last attempt, after ten minutes.
     """
-    connection = connections[rows.db]
-
-    def update_in_turn() -> int:
-        table = connection.ops.quote_name(rows.model._meta.db_table)
-        with transaction.atomic(using=rows.db), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{_MAX_WAIT}'")
-            cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-            return rows.update(**values)
-
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+    connection, model = connections[rows.db], rows.model
+    is_nested = connection.in_atomic_block  # a failed attempt would end the transaction of the caller
+    has_timeout = connection.vendor == "postgresql" and not is_nested
+    table = connection.ops.quote_name(model._meta.db_table)
+    ends_at, wait_ms, is_in_turn = monotonic() + _MAX_SECONDS, _FIRST_WAIT_MS, True
+    while True:
         try:
-            return retry_conflicts(update_in_turn, rows.model)
+            with write_transaction(model), connection.cursor() as cursor:
+                begin()
+                if has_timeout:
+                    cursor.execute(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
+                    if is_in_turn:
+                        cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+                rows.update(**values)
+                return
         except DatabaseError as error:
-            if not is_conflict(error, connection.vendor):
+            if is_nested or not is_conflict(error, connection.vendor) or monotonic() > ends_at:
                 raise
-    return retry_conflicts(partial(rows.update, **values), rows.model)
+        sleep(uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311 - so that the same transactions do not meet again
+        wait_ms, is_in_turn = min(2 * wait_ms, _MAX_WAIT_MS), not is_in_turn
+        before_retry()

@@ -15,13 +15,13 @@ from django.db import router
 from django.db.models import Q
 
 from .. import __version__
-from ..authorization.confirmed_moments import MOMENTS, set_confirmed_moments
+from ..authorization.confirmed_moments import MOMENTS, get_confirmations, set_confirmed_moments
 from ..conf.schema import CognitoSettings
 from ..core.directory import DirectoryUser
 from ..db.compiled_query import CompiledQuery, Part
 from ..db.row_updates import update_rows
 from ..db.transactions import retry_conflicts, write_transaction
-from ..models import CognitoSync, CognitoUser
+from ..models import CognitoUser
 from ..users.attributes.claim_sources import DirectoryGroups, IdentityClaims, claims_from_directory
 from ..users.attributes.claim_values import get_other_claims
 from ..users.attributes.source_digests import hash_json, hash_settings
@@ -49,8 +49,8 @@ class Confirmation:
         self._seconds = int(moment.timestamp())
         self._unread_groups = unread_groups
         self._settings_digest = hash_json([__version__, hash_settings(settings), get_other_claims(settings)])
-        runs = CognitoSync.objects.using(router.db_for_write(CognitoSync)).filter(user_pool_id=settings.user_pool_id)
-        is_latest = not runs.filter(confirmed_at__gt=self._moment).exists()  # the clock was not set back
+        later = get_confirmations().filter(user_pool_id=settings.user_pool_id, confirmed_at__gt=self._moment)
+        is_latest = not later.exists()  # the clock was not set back
         # The code of a function in ATTRIBUTES may have changed, and its result may depend on more than the entry.
         self._is_possible = is_latest and all(isinstance(source, str) for source in settings.attributes.values())
         self._period_seconds = (settings.remembered_groups_seconds or 0) // _PERIODS

@@ -1,15 +1,21 @@
-"""Let one run at a time synchronize a pool, by a row that a killed run releases after a minute."""
+"""Let one run at a time synchronize a pool, by a row that a killed run releases after a minute.
+
+No request locks that row, so a run never waits for requests to renew it: they lock `CognitoConfirmation`.
+"""
 
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from django.db import router
 from django.db.models import Q, QuerySet
 
+from ..authorization.confirmed_moments import get_confirmations
 from ..core.clock import utc_now
 from ..db.share_locks import lock_shared, update_shared
+from ..db.transactions import retry_conflicts
 from ..models import CognitoSync
 from .errors import SyncError
 
@@ -29,12 +35,14 @@ class SyncLock:
         self._renewed_at = utc_now()
 
     def __enter__(self) -> Self:
+        # Before the first `listed_digest` of the pool: a sign-in locks the confirmation of such a row.
+        get_confirmations().get_or_create(user_pool_id=self._user_pool_id)
         self._rows.get_or_create(user_pool_id=self._user_pool_id)
         now = utc_now()
         is_free = Q(held_until=None) | Q(held_until__lt=now)
         lease = {"run_id": self._run_id, "held_until": now + timedelta(seconds=HOLD_SECONDS), "started_at": now}
         free = self._rows.filter(is_free, user_pool_id=self._user_pool_id)
-        if not update_shared(free, **lease):
+        if not _update(free, **lease):
             raise SyncError(
                 f"another run synchronizes {self._user_pool_id}; if it was killed, it releases the pool after"
                 f" {HOLD_SECONDS} seconds",
@@ -46,27 +54,28 @@ class SyncLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         completed = {} if error else {"completed_at": utc_now()}
-        update_shared(self._own_rows, run_id=None, held_until=None, **completed)
+        _update(self._own_rows, run_id=None, held_until=None, **completed)
 
     def renew(self) -> None:
         """Hold the pool for another minute. Raises SyncError (code "sync_lost") if another run took it over."""
         now = utc_now()
         if now < self._renewed_at + timedelta(seconds=_RENEW_SECONDS):
             return
-        self._update(held_until=now + timedelta(seconds=HOLD_SECONDS))
+        if not _update(self._own_rows, held_until=now + timedelta(seconds=HOLD_SECONDS)):
+            raise self._create_error()
         self._renewed_at = now
 
     def store_confirmation(self, moment: datetime) -> None:
-        """Store the moment of what a complete run has read. Raises SyncError as `renew` does."""
-        self._update(confirmed_at=moment)
+        """Store the moment of what a complete run has read, once open transactions that have locked it have ended.
+
+        Raises SyncError as `renew` does.
+        """
+        own = get_confirmations().filter(user_pool_id=self._user_pool_id)
+        update_shared(own, begin=self.hold, before_retry=self.renew, confirmed_at=moment)
 
     def hold(self) -> None:
         """Hold the pool until the end of the current transaction. Raises SyncError as `renew` does."""
         if not lock_shared(self._own_rows):
-            raise self._create_error()
-
-    def _update(self, **values: datetime) -> None:
-        if not update_shared(self._own_rows, **values):
             raise self._create_error()
 
     def _create_error(self) -> SyncError:
@@ -79,3 +88,7 @@ class SyncLock:
     @property
     def _own_rows(self) -> QuerySet[CognitoSync]:
         return self._rows.filter(user_pool_id=self._user_pool_id, run_id=self._run_id)
+
+
+def _update(rows: QuerySet[CognitoSync], **values: object) -> int:
+    return retry_conflicts(partial(rows.update, **values), CognitoSync)

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.clock import utc_now
-from django_cognito.models import DIGEST_FIELDS, CognitoSync, CognitoUser
+from django_cognito.models import DIGEST_FIELDS, CognitoConfirmation, CognitoUser
 from django_cognito.users.attributes.claim_sources import IdentityClaims, Source
 from django_cognito.users.writing.provisioning import get_or_create_link
 
@@ -17,7 +17,7 @@ FAST: Any = {"requests_per_second": 10_000}
 def pass_an_hour() -> None:
     """Let what is stored be an hour older: of two answers in one second the first counts."""
     hour = timedelta(hours=1)
-    CognitoSync.objects.update(confirmed_at=F("confirmed_at") - hour)
+    CognitoConfirmation.objects.update(confirmed_at=F("confirmed_at") - hour)
     for link in CognitoUser.objects.all():
         digests = {}
         for name in DIGEST_FIELDS:

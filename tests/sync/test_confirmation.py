@@ -17,7 +17,7 @@ from django_cognito.authorization.explanation import UserRights
 from django_cognito.authorization.group_expiry import expire_remembered_groups
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
-from django_cognito.models import CognitoSync, CognitoUser
+from django_cognito.models import CognitoConfirmation, CognitoSync, CognitoUser
 from django_cognito.sync import bring_in, sync_pool
 from django_cognito.sync.confirmation import Confirmation
 from django_cognito.sync.errors import SyncError
@@ -42,7 +42,8 @@ def count_writes(call: Callable[[], object]) -> int:
         call()
     statements = [query["sql"] for query in queries if is_write(query["sql"])]
     # The run holds its pool; on SQLite a transaction becomes a writer by an UPDATE of no row.
-    return sum("cognitosync" not in sql and "1 = 0" not in sql for sql in statements)
+    others = "cognitosync", "cognitoconfirmation", "1 = 0"
+    return sum(not any(text in sql for text in others) for sql in statements)
 
 
 def link_of(username: str = "user0") -> CognitoUser:
@@ -64,7 +65,7 @@ def test_run_without_changes_writes_no_row(create_pool) -> None:
     assert [row["as_of"] + hour for row in CognitoUser.objects.order_by("pk").values()] == [
         row["as_of"] for row in before
     ]
-    assert CognitoSync.objects.get().confirmed_at > get_moment(minutes=30)
+    assert CognitoConfirmation.objects.get().confirmed_at > get_moment(minutes=30)
 
 
 def test_only_users_who_changed_are_written(create_pool) -> None:
@@ -197,7 +198,7 @@ def test_token_from_before_a_run_changes_nothing(create_pool) -> None:
     run()
     moment = get_moment(minutes=30)
     link = write_token(moment, "editors", "admins")
-    assert (link.groups, link.as_of) == (["editors"], CognitoSync.objects.get().confirmed_at)
+    assert (link.groups, link.as_of) == (["editors"], CognitoConfirmation.objects.get().confirmed_at)
     assert not User.objects.get(username="user0").is_staff
     assert link_of().as_of == link.as_of  # the next token of this time needs no lock
     assert count_writes(lambda: write_token(moment, "editors", "admins")) == 0
@@ -279,7 +280,7 @@ def test_what_a_run_with_groups_confirmed_stays_after_one_without(create_pool) -
     run()
     pass_an_hour()
     run()
-    confirmed_at = CognitoSync.objects.get().confirmed_at - timedelta(hours=1)
+    confirmed_at = CognitoConfirmation.objects.get().confirmed_at - timedelta(hours=1)
     pass_an_hour()
     directory.changes[0] = {"given_name": "Grace"}
     run(groups=False)
@@ -309,7 +310,7 @@ def test_user_whom_a_run_did_not_list_is_not_confirmed(create_pool) -> None:
     pass_an_hour()
     run()
     pass_an_hour()
-    moment = CognitoSync.objects.get().confirmed_at
+    moment = CognitoConfirmation.objects.get().confirmed_at
     directory.deleted = {0}
     assert run().users == 2
     assert link_of().as_of == moment
@@ -324,11 +325,11 @@ def test_run_that_is_not_complete_confirms_nothing(create_pool, end) -> None:
     create_pool(130)
     run()
     pass_an_hour()
-    before = CognitoSync.objects.get().confirmed_at
+    before = CognitoConfirmation.objects.get().confirmed_at
     stop = threading.Event()
     with suppress(SyncError):
         run(stop=stop, on_progress=lambda report: stop.set()) if end == "stopped" else run(dry_run=True)
-    assert CognitoSync.objects.get().confirmed_at == before
+    assert CognitoConfirmation.objects.get().confirmed_at == before
     write_token(get_moment(minutes=30), "admins")
     assert User.objects.get(username="user0").is_staff
 
@@ -337,24 +338,24 @@ def test_run_that_lost_the_pool_confirms_nothing(create_pool) -> None:
     create_pool(1)
     run()
     pass_an_hour()
-    before = CognitoSync.objects.get().confirmed_at
+    before = CognitoConfirmation.objects.get().confirmed_at
 
     def take_over(report: Any) -> None:
         CognitoSync.objects.update(run_id="00000000-0000-4000-8000-000000000000")
 
     with pytest.raises(SyncError):
         run(on_progress=take_over)
-    assert CognitoSync.objects.get().confirmed_at == before
+    assert CognitoConfirmation.objects.get().confirmed_at == before
 
 
 def test_run_by_a_clock_that_was_set_back_moves_no_moment_back(create_pool) -> None:
     directory = create_pool(1)
     run()
     later = get_moment() + timedelta(hours=1)
-    CognitoSync.objects.update(confirmed_at=later)
+    CognitoConfirmation.objects.update(confirmed_at=later)
     directory.size = 2
     run()
-    assert CognitoSync.objects.get().confirmed_at == later
+    assert CognitoConfirmation.objects.get().confirmed_at == later
     assert write_token(get_moment(), "admins", username="user1").groups == ["admins"]
 
 
@@ -389,7 +390,7 @@ def test_moments_that_a_run_confirmed_are_explained(create_pool) -> None:
     pass_an_hour()
     run()
     (links,) = UserRights(User.objects.get()).links
-    assert (links.as_of, links.source) == (CognitoSync.objects.get().confirmed_at, "the directory")
+    assert (links.as_of, links.source) == (CognitoConfirmation.objects.get().confirmed_at, "the directory")
 
 
 def test_confirmed_moments_never_move_back(create_pool) -> None:

@@ -1,16 +1,19 @@
-"""Rows that many transactions lock together, and one that updates them: the row of a run."""
+"""The row of a pool that transactions lock together and a run updates at its end; the row that no request locks."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 from time import sleep
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
+from django_cognito.authorization.confirmed_moments import get_confirmations
 from django_cognito.core.clock import utc_now
 from django_cognito.db import share_locks
-from django_cognito.models import CognitoSync
+from django_cognito.models import CognitoConfirmation, CognitoSync
+from django_cognito.sync.errors import SyncError
 from django_cognito.sync.lock import SyncLock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("database_server")]
@@ -26,18 +29,29 @@ def call_with_connection(call: Callable[[], object]) -> object:
         connection.close()
 
 
+def lock_until(has_begun: Event, may_end: Event) -> None:
+    """Lock the confirmation of the pool as a sign-in does, until `may_end` is set."""
+    with transaction.atomic():
+        assert len(share_locks.lock_shared(get_confirmations().filter(user_pool_id=POOL))) == 1
+        has_begun.set()
+        assert may_end.wait(60)
+
+
+def set_waits(monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
+    monkeypatch.setattr(share_locks, "_FIRST_WAIT_MS", milliseconds)
+    monkeypatch.setattr(share_locks, "_MAX_WAIT_MS", milliseconds)
+
+
 def test_overlapping_readers_do_not_delay_an_update_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a reader at every moment. Each has a limited number of rounds, so that a failed test ends."""
-    monkeypatch.setattr(share_locks, "_MAX_WAIT", "60s")  # a loaded computer is slow
+    set_waits(monkeypatch, 60_000)  # a loaded computer is slow
     has_begun, is_updated = Barrier(READERS + 1), Event()
-    rows = CognitoSync.objects.filter(user_pool_id=POOL)
-    CognitoSync.objects.create(user_pool_id=POOL)
 
     def read() -> int:
         """Return how many rounds were left when the row was updated."""
         for number in range(ROUNDS):
             with transaction.atomic():
-                assert len(share_locks.lock_shared(rows)) == 1
+                assert len(share_locks.lock_shared(get_confirmations().filter(user_pool_id=POOL))) == 1
                 if number == 0:
                     has_begun.wait()
                 sleep(0.01)
@@ -45,42 +59,86 @@ def test_overlapping_readers_do_not_delay_an_update_without_end(monkeypatch: pyt
                 return ROUNDS - number
         return 0
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with SyncLock(POOL) as lock, ThreadPoolExecutor(READERS) as pool:
         readers = [pool.submit(call_with_connection, read) for _ in range(READERS)]
         has_begun.wait()
-        with SyncLock(POOL) as lock:
-            lock.store_confirmation(utc_now())
+        lock.store_confirmation(utc_now())
         is_updated.set()
         assert all(reader.result() for reader in readers)
-    assert rows.get().confirmed_at is not None
+    assert CognitoConfirmation.objects.get().confirmed_at is not None
 
 
+@pytest.mark.needs("postgresql")
 def test_update_waits_for_a_reader_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(share_locks, "_MAX_WAIT", "1ms")
-    has_begun, is_refused, has_ended = Event(), Event(), Event()
-    rows = CognitoSync.objects.filter(pk=CognitoSync.objects.create(user_pool_id=POOL).pk)
-    attempts: list[str] = []
+    set_waits(monkeypatch, 1)
+    monkeypatch.setattr("django_cognito.sync.lock._RENEW_SECONDS", 0)
+    has_begun, may_end = Event(), Event()
+    attempts, renewals = list[str](), list[str]()
 
     def count_attempts(execute: Callable[..., object], sql: str, *args: object) -> object:
-        attempts.extend([sql] if sql.startswith("LOCK TABLE") else ())
+        attempts.extend([sql] if sql.startswith("SET LOCAL lock_timeout") else ())
+        renewals.extend([sql] if "held_until" in sql and sql.startswith("UPDATE") else ())
         if len(attempts) == 10:
-            is_refused.set()
+            may_end.set()
         return execute(sql, *args)
 
-    if connection.vendor != "postgresql":
-        is_refused.set()
-
-    def read() -> None:
-        with transaction.atomic():
-            share_locks.lock_shared(rows)
-            has_begun.set()
-            is_refused.wait()
-            sleep(0.1)  # the UPDATE waits meanwhile
-            has_ended.set()
-
-    with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(count_attempts):
-        reader = pool.submit(call_with_connection, read)
+    moment = utc_now()
+    with SyncLock(POOL) as lock, ThreadPoolExecutor(1) as pool, connection.execute_wrapper(count_attempts):
+        reader = pool.submit(call_with_connection, lambda: lock_until(has_begun, may_end))
         has_begun.wait()
-        assert share_locks.update_shared(rows, confirmed_at=utc_now()) == 1
-        assert has_ended.is_set()
+        lock.store_confirmation(moment)
+        assert len(renewals) >= 9  # the pool is held meanwhile
         reader.result()
+    assert CognitoConfirmation.objects.get().confirmed_at == moment
+
+
+@pytest.mark.needs("postgresql")
+def test_every_second_attempt_delays_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that comes while an attempt without the lock of the table waits gets its lock."""
+    has_begun, may_end = Event(), Event()
+    statements = list[str]()
+
+    def record(execute: Callable[..., object], sql: str, *args: object) -> Any:
+        statements.append(sql.split(" ")[0])
+        if statements.count("SET") == 3:
+            may_end.set()
+        return execute(sql, *args)
+
+    set_waits(monkeypatch, 1)
+    with SyncLock(POOL) as lock, ThreadPoolExecutor(1) as pool, connection.execute_wrapper(record):
+        reader = pool.submit(call_with_connection, lambda: lock_until(has_begun, may_end))
+        has_begun.wait()
+        lock.store_confirmation(utc_now())
+        reader.result()
+    own = [name for name in statements if name in ("SET", "LOCK")]
+    assert own[:5] == ["SET", "LOCK", "SET", "SET", "LOCK"]
+
+
+def test_run_holds_its_pool_without_waiting_for_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_cognito.sync.lock._RENEW_SECONDS", 0)
+    has_begun, may_end = Event(), Event()
+    with SyncLock(POOL):
+        pass
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(call_with_connection, lambda: lock_until(has_begun, may_end))
+        has_begun.wait()
+        with connection.cursor() as cursor:  # a wait fails the test at once
+            is_postgresql = connection.vendor == "postgresql"
+            cursor.execute("SET lock_timeout = '1s'" if is_postgresql else "SET innodb_lock_wait_timeout = 1")
+        try:
+            with SyncLock(POOL) as lock:
+                lock.renew()
+        finally:
+            may_end.set()
+            connection.close()
+        reader.result()
+    assert CognitoSync.objects.get().completed_at is not None
+
+
+def test_run_that_lost_its_pool_stores_no_confirmation() -> None:
+    with SyncLock(POOL) as lock:
+        CognitoSync.objects.update(run_id="00000000-0000-4000-8000-000000000000")
+        with pytest.raises(SyncError) as error:
+            lock.store_confirmation(utc_now())
+    assert error.value.code == "sync_lost"
+    assert CognitoConfirmation.objects.get().confirmed_at is None

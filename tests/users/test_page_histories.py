@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
-from django_cognito.models import CognitoMembership, CognitoSync, CognitoUser
+from django_cognito.models import CognitoConfirmation, CognitoMembership, CognitoUser
 from django_cognito.sync.confirmation import Confirmation
 from django_cognito.sync.lock import SyncLock
 from django_cognito.users.attributes.claim_sources import IdentityClaims, Source, claims_from_directory
@@ -162,7 +162,7 @@ def edit_user(username: str, right: str, value: Any) -> bool:
 
 def get_as_of(link: CognitoUser) -> datetime:
     """Return the moment of the groups as docs/data.md describes it."""
-    run = CognitoSync.objects.filter(user_pool_id=link.user_pool_id).first()
+    run = CognitoConfirmation.objects.filter(user_pool_id=link.user_pool_id).first()
     is_confirmed = run is not None and run.confirmed_at is not None and link.listed_digest.startswith("g")
     return max(link.as_of, run.confirmed_at) if is_confirmed else link.as_of
 
@@ -239,7 +239,7 @@ def compare_with_oracle(history: Iterable[Claims | Edit | Run], cognito: Any, ta
     """
     cognito(GROUPS=SETTINGS, ATTRIBUTES={target: "given_name"})
     prefix = uuid.uuid4().hex
-    CognitoSync.objects.all().delete()  # of an earlier history
+    CognitoConfirmation.objects.all().delete()  # of an earlier history
     accounts: dict[int, Account] = {}
     for event in history:
         if isinstance(event, Edit):
