@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -140,12 +141,26 @@ def _create_aws_client(
     try:
         from boto3 import Session  # imported here, because it takes 0.1 s and 20 MB
         from botocore.config import Config
+        from botocore.session import get_session
     except ModuleNotFoundError as error:
         raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
     is_direct = endpoint_url and bypasses_proxies(endpoint_url, settings.insecure_hosts)  # as in core.http
     # A session of its own: boto3's default session is not thread-safe.
+    core = get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_timestamp)
     config = Config(**({"proxies": {}} if is_direct else {}), **_TIMEOUTS.get(service, {}), **options)
-    return Session().client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+    session = Session(botocore_session=core)
+    return session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+
+
+def _read_timestamp(value: Any) -> datetime:
+    """Return a timestamp of AWS in UTC. botocore's function looks up the local time zone, for half of a page's time."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    from botocore.utils import parse_timestamp
+
+    moment: datetime = parse_timestamp(value)
+    return moment
 
 
 def get_directory(settings: CognitoSettings | None = None) -> Directory:

@@ -43,6 +43,7 @@ class New(models.Model):
     price = models.DecimalField(max_digits=6, decimal_places=2, null=True)
     data = models.JSONField(null=True)
     ratio = models.FloatField(null=True)
+    number = models.IntegerField(null=True)
     is_new = models.BooleanField(null=True)
     at = models.DateTimeField(null=True)
     local_at = LocalMoment(null=True)
@@ -104,6 +105,8 @@ def test_values_of_all_types_are_written_exactly(table: None) -> None:
         {"ratio": -1e-300, "is_new": False, "at": None, "day": None, "hour": None, "token": UUID(int=1)},
         {"ratio": None, "is_new": None, "at": moment.replace(year=999), "day": None, "hour": None, "token": None},
     ]
+    for value, number in zip(values, [-1, 0, 2**31 - 1], strict=True):
+        value["number"] = number
     blobs = [b"\0\xff'\\", None, b""]
     rows = [New.objects.create(order="") for _ in values]
     for row, value, blob in zip(rows, values, blobs, strict=True):

@@ -2,14 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model
+from django.db.models import (
+    AutoField,
+    BigAutoField,
+    BigIntegerField,
+    CharField,
+    EmailField,
+    IntegerField,
+    Model,
+    TextField,
+)
 
 from .arrays import build_array, find_array_type
+
+# Fields whose values need no preparation, if all are of this type. Not for subclasses, which may prepare them.
+_SENT_AS_IT_IS: dict[Any, type] = {
+    **dict.fromkeys((CharField, TextField, EmailField), str),
+    **dict.fromkeys((AutoField, BigAutoField, IntegerField, BigIntegerField), int),
+}
 
 
 def update_rows(using: str, changes: Iterable[tuple[Model, Collection[str]]]) -> None:
@@ -44,8 +58,7 @@ def _update_columns(
         rows.bulk_update(instances, [field.name for field in fields])
         return
     columns, keys = [*fields, model._meta.pk], [getattr(instance, model._meta.pk.attname) for instance in instances]
-    prepare = [partial(field.get_db_prep_save, connection=connection) for field in columns]
-    prepared = [[*map(convert, column)] for convert, column in zip(prepare, [*values, keys], strict=True)]
+    prepared = [_prepare(field, column, connection) for field, column in zip(columns, [*values, keys], strict=True)]
     quote = connection.ops.quote_name
     names, table = [quote(field.column) for field in columns], quote(model._meta.db_table)
     types = [find_array_type(field, connection) for field in columns]
@@ -60,3 +73,10 @@ def _update_columns(
             new = f"unnest({', '.join(f'%s::{name}' for name in types)}) AS new_values ({', '.join(names)})"
             sql = f"UPDATE {table} SET {assignments} FROM {new} WHERE {table}.{names[-1]} = new_values.{names[-1]}"  # noqa: S608 - quoted
             cursor.execute(sql, arrays)
+
+
+def _prepare(field: Any, values: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:
+    """Return the values as the field sends them to the database."""
+    if {*map(type, values)} == {_SENT_AS_IT_IS.get(type(field))}:
+        return values
+    return [field.get_db_prep_save(value, connection) for value in values]

@@ -1,7 +1,7 @@
 """A whole user pool, read over HTTP: every user once, groups, status, deleted users, and the limits of a run."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.db import connection
 
 from django_cognito.core.clock import utc_now
 from django_cognito.core.errors import CognitoError
+from django_cognito.factories import get_directory
 from django_cognito.models import CognitoSync, CognitoUser
 from django_cognito.signals import user_gone, user_synced
 from django_cognito.sync import bring_in, sync_pool
@@ -534,3 +535,12 @@ def test_pool_is_held_while_a_request_is_slow(create_pool, monkeypatch) -> None:
     with connection.execute_wrapper(count_renewals):
         sync_pool(**FAST)
     assert are_many.is_set()
+
+
+@pytest.mark.parametrize("value", [1_700_000_000, 1_700_000_000.0, "2023-11-14T22:13:20Z"])
+def test_moments_of_the_directory_are_in_utc(create_pool, monkeypatch, value) -> None:
+    monkeypatch.setattr("tests.support.stub_directory._CREATED_AT", value)
+    create_pool(1)
+    [user] = get_directory().user_page().users
+    assert user.created_at == user.modified_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert user.created_at.utcoffset() == timedelta(0)

@@ -41,9 +41,11 @@ def map_claims(
     others = {f"claim:{name}": claims.get(name) for name in get_other_claims(settings)}
     mapped = copy_claims(present | {name: value for name, value in others.items() if value is not None})
     for name, source in settings.attributes.items() if scopes else ():
+        if name in present or name in stated or name in settings.keep_missing_attributes:
+            continue
         # A function may read any attribute that a login requests.
         needed = {find_scope(source)} if isinstance(source, str) else list_returned_scopes(settings.scopes)
-        if name not in present and needed <= set(scopes) and name not in (*stated, *settings.keep_missing_attributes):
+        if needed <= set(scopes):
             mapped[name] = None
     return mapped
 

@@ -112,7 +112,9 @@ def record_verified(
 ) -> None:
     """Record on `link` the verified claims whose value the user's fields now have. Saves nothing."""
     claims = settings.attributes
-    for claim in {claims.get(name) for name, is_verified in verified.items() if is_verified}:
+    for claim in {claims.get(name) for name, is_verified in verified.items() if is_verified}.difference(
+        link.verified_attributes
+    ):
         names = [name for name in attributes if claims.get(name) == claim]
         rows = [(*find_row(link.user, name), attributes[name]) for name in names]
         if all(row is not None and has_claim_value(row, field, value) for row, field, value in rows):

@@ -101,6 +101,8 @@ def drop_incomplete_rows(user: Any, targets: Iterable[str]) -> set[str]:
     Return the targets of these rows.
     """
     names = sorted(name for name in targets if "." in name)
+    if not names:
+        return set()
     values = read_targets(user, names)
     dropped = set()
     for relation in {get_relation(name).name: get_relation(name) for name in names}.values():

@@ -27,11 +27,14 @@ class SourceDigest(NamedTuple):
     attributes: str = ""  # empty: not stored
 
 
+_NEVER_APPLIED = SourceDigest(-math.inf)
+
+
 def read_digest(link: CognitoUser | LinkSnapshot, field: str) -> SourceDigest:
     """Return the digest in this field of a link row."""
     value: str = getattr(link, field)
     if not value:
-        return SourceDigest(-math.inf)
+        return _NEVER_APPLIED
     seconds, _, halves = value.partition(":")
     if len(value) == 2 * _HALF or not seconds.isdecimal():
         # Written before migration 0003. It was applied at or before `as_of`, so an older source is never applied again.
