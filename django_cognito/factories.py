@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from .conf.schema import CognitoSettings
 from .core import TokenVerifier
 from .core.auth_api.user_api import UserPoolApi
 from .core.client_secret import ClientSecret
-from .core.directory import Directory
+from .core.directory import Directory, read_timestamp
 from .core.forks import run_in_forked_child
 from .core.hosted_ui import HostedUi
 from .core.http.client import Http
@@ -147,20 +146,10 @@ def _create_aws_client(
     is_direct = endpoint_url and bypasses_proxies(endpoint_url, settings.insecure_hosts)  # as in core.http
     # A session of its own: boto3's default session is not thread-safe.
     core = get_session()
-    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_timestamp)
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_timestamp)
     config = Config(**({"proxies": {}} if is_direct else {}), **_TIMEOUTS.get(service, {}), **options)
     session = Session(botocore_session=core)
     return session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
-
-
-def _read_timestamp(value: Any) -> datetime:
-    """Return a timestamp of AWS in UTC. botocore's function looks up the local time zone, for half of a page's time."""
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, UTC)
-    from botocore.utils import parse_timestamp
-
-    moment: datetime = parse_timestamp(value)
-    return moment
 
 
 def get_directory(settings: CognitoSettings | None = None) -> Directory:

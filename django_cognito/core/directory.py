@@ -5,7 +5,7 @@ Source: the service model of cognito-idp. Lists are eventually consistent and un
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -142,6 +142,19 @@ class Directory:
             raise _unavailable(type(error).__name__) from error
         except aws.BotoCoreError as error:
             raise _aws_error(type(error).__name__) from error
+
+
+def read_timestamp(value: Any) -> datetime:
+    """Return a timestamp of AWS in UTC, for a client's session of botocore.
+
+    botocore's own function looks up the local time zone, which takes half of the time of a page.
+    """
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    from botocore.utils import parse_timestamp
+
+    moment: datetime = parse_timestamp(value)
+    return moment
 
 
 def is_throttled(error: CognitoError) -> bool:

@@ -58,7 +58,12 @@ def _update_columns(
         rows.bulk_update(instances, [field.name for field in fields])
         return
     columns, keys = [*fields, model._meta.pk], [getattr(instance, model._meta.pk.attname) for instance in instances]
-    prepared = [_prepare(field, column, connection) for field, column in zip(columns, [*values, keys], strict=True)]
+    prepared = [
+        column
+        if {*map(type, column)} == {_SENT_AS_IT_IS.get(type(field))}
+        else [field.get_db_prep_save(value, connection) for value in column]
+        for field, column in zip(columns, [*values, keys], strict=True)
+    ]
     quote = connection.ops.quote_name
     names, table = [quote(field.column) for field in columns], quote(model._meta.db_table)
     types = [find_array_type(field, connection) for field in columns]
@@ -73,10 +78,3 @@ def _update_columns(
             new = f"unnest({', '.join(f'%s::{name}' for name in types)}) AS new_values ({', '.join(names)})"
             sql = f"UPDATE {table} SET {assignments} FROM {new} WHERE {table}.{names[-1]} = new_values.{names[-1]}"  # noqa: S608 - quoted
             cursor.execute(sql, arrays)
-
-
-def _prepare(field: Any, values: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:
-    """Return the values as the field sends them to the database."""
-    if {*map(type, values)} == {_SENT_AS_IT_IS.get(type(field))}:
-        return values
-    return [field.get_db_prep_save(value, connection) for value in values]
