@@ -12,7 +12,7 @@ APP = "django_cognito"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_moments_of_complete_runs_are_kept() -> None:
+def test_moments_of_complete_runs_survive() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     executor = MigrationExecutor(connection)
     latest = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
