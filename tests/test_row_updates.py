@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import DataError, connection, models, transaction
 from psycopg.types.json import Jsonb
 
-from django_cognito.db.arrays import build_array
+from django_cognito.db.arrays import build_array, match_any
 from django_cognito.db.row_updates import update_rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("database_server")]
@@ -138,6 +138,13 @@ def test_moment_in_a_column_without_time_zone_keeps_its_offset(table: None) -> N
         update_rows("default", [(row, ["local_at"]) for row in rows])
     moments = New.objects.values_list("local_at", flat=True)
     assert {moment and moment.replace(tzinfo=UTC) for moment in moments} == {datetime(2026, 1, 2, 7, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("names", [[], ["a"], ['"', "\\", "{,}", "NULL", "é ", "%s"]])
+def test_condition_matches_exactly_the_values(names: list[str]) -> None:
+    User.objects.bulk_create(User(username=name) for name in [*names, "another", "null", "\\\\"])
+    condition = match_any(User._meta.get_field("username"), names, "default")
+    assert set(User.objects.filter(condition).values_list("username", flat=True)) == set(names)
 
 
 def test_json_without_an_encoder_has_no_plain_text() -> None:

@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 
 from ..conf.loading import get_settings
 from ..conf.schema import GroupGrant
-from ..db.arrays import as_one_parameter
+from ..db.arrays import match_any
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Change, Granted
@@ -158,8 +158,7 @@ def lock_superusers(pks: Collection[Any], using: str | None = None) -> None:
     if not pks or not has_flag or not get_settings().keep_last_superuser:
         return
     users = model._base_manager.using(using or router.db_for_write(model)).order_by("pk")
-    owners = as_one_parameter(model._meta.pk, pks, users.db)
-    if users.filter(pk__in=owners, is_superuser=True).exists():
+    if users.filter(match_any(model._meta.pk, pks, users.db), is_superuser=True).exists():
         others = active_superusers(model).using(users.db).exclude(pk__in=pks).values_list("pk", flat=True)
         list(users.select_for_update().filter(pk__in=[*pks, *others[:_MAX_SUPERUSERS]]).values_list("pk"))
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.expressions import RawSQL
+from django.db.models import F, Lookup, Q
 
 # Of values whose text PostgreSQL reads as the same value.
 _TEXT_TYPES = frozenset({str, int, bool, float, Decimal, date, datetime, time, UUID})
@@ -46,9 +46,21 @@ def build_array(values: Iterable[Any]) -> str | None:
     return "{" + ",".join(items) + "}"
 
 
-def as_one_parameter(field: Any, values: Collection[Any], using: str) -> "RawSQL | Collection[Any]":
-    """Return the right side of a lookup `in` for values of a field; `values` if the database needs a list."""
+class _EqualsAny(Lookup):
+    """A column is equal to one of the items of an array; the right side is the text of the array and its type."""
+
+    lookup_name = "any"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        sql, parameters = self.process_lhs(compiler, connection)
+        array, kind = self.rhs
+        return f"{sql} = ANY (%s::{kind})", [*parameters, array]
+
+
+def match_any(field: Any, values: Collection[Any], using: str) -> "Q | _EqualsAny":
+    """Return the condition that a field has one of these values: one parameter if the database has arrays."""
     connection = connections[using]
     kind = find_array_type(field, connection) if values else None
     array = build_array([field.get_db_prep_value(value, connection) for value in values]) if kind else None
-    return values if array is None else RawSQL(f"SELECT unnest(%s::{kind})", [array])  # noqa: S611 - a type
+    return Q((f"{field.name}__in", values)) if array is None else _EqualsAny(F(field.name), (array, kind))

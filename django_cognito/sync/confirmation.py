@@ -18,6 +18,7 @@ from .. import __version__
 from ..authorization.confirmed_moments import MOMENTS, get_confirmations, set_confirmed_moments
 from ..conf.schema import CognitoSettings
 from ..core.directory import DirectoryUser
+from ..db.arrays import build_array, match_any
 from ..db.compiled_query import CompiledQuery, Part
 from ..db.row_updates import update_rows
 from ..db.transactions import retry_conflicts, write_transaction
@@ -71,8 +72,7 @@ class Confirmation:
             if user.sub not in unchanged:
                 names = stated[user.sub]
                 groups_of_user = None if names is None else DirectoryGroups(names, self._moment, self._unread_groups)
-                identity = claims_from_directory(user, groups_of_user, moment, self._settings)
-                claims.append(identity._replace(listed_digest=digests[user.sub]))
+                claims.append(claims_from_directory(user, groups_of_user, moment, self._settings, digests[user.sub]))
         return claims, unchanged
 
     def _hash_entry(self, user: DirectoryUser, groups: Sequence[str] | None) -> str:
@@ -95,8 +95,10 @@ class Confirmation:
         Not if the username or the groups of the row itself were edited since.
         """
         subs, usernames = [*digests], {user.sub: user.username for user in users}
-        query = _get_query(router.db_for_write(CognitoUser), len(subs))
-        parameters = [subs[int(place)] if place else self._settings.user_pool_id for place in query.parameters]
+        query, places = _get_query(router.db_for_write(CognitoUser), len(subs))
+        values: dict[str | None, str | None] = {"": self._settings.user_pool_id, build_array(places): build_array(subs)}
+        values.update(zip(places, subs, strict=True))
+        parameters = [values[place] for place in query.parameters]
         unchanged = {}
         for pk, sub, listed_digest, username, groups, enabled, gone_at in query.fetch_rows(parameters):
             names = stated[sub]
@@ -157,7 +159,9 @@ def _remove_digests(pks: Sequence[int]) -> None:
 
 
 @cache
-def _get_query(using: str, count: int) -> CompiledQuery:
-    """Return the query for the rows of `count` users. In its parameters "" stands for the pool, "0" for a user."""
-    rows = links_for_write().filter(user_pool_id="", sub__in=map(str, range(count)))
-    return CompiledQuery(using, rows, Part(CognitoUser, _COLUMNS))
+def _get_query(using: str, count: int) -> tuple[CompiledQuery, list[str]]:
+    """Return the query for the rows of `count` users, and what stands for them in its parameters: "" for the pool."""
+    places = [*map(str, range(count))]
+    has_sub = match_any(CognitoUser._meta.get_field("sub"), places, using)
+    rows = links_for_write().filter(has_sub, user_pool_id="")
+    return CompiledQuery(using, rows, Part(CognitoUser, _COLUMNS)), places

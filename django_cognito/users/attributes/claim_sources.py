@@ -159,10 +159,12 @@ def claims_from_directory(
     groups: Sequence[str] | DirectoryGroups | None,
     moment: datetime,
     settings: CognitoSettings,
+    listed_digest: str = "",
 ) -> IdentityClaims:
     """Return the claims of a directory user, read at `moment`.
 
-    `groups` are None if they were not read, and `DirectoryGroups` if they were read at another moment.
+    `groups` are None if they were not read, and `DirectoryGroups` if they were read at another moment. `listed_digest`
+    is as in IdentityClaims.
     """
     verified = user.attributes.get("email_verified") == "true"
     is_other_claim = settings.groups_claim != COGNITO_GROUPS
@@ -186,4 +188,5 @@ def claims_from_directory(
         preferred_username=get_preferred_username(settings, user.attributes),
         verified_email=without_nul(user.attributes.get("email", "")) if verified else "",
         claim_sets=({**user.attributes, "sub": user.sub, "cognito:username": user.username},),
+        listed_digest=listed_digest,
     )

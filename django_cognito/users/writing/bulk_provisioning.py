@@ -19,7 +19,7 @@ from ...authorization.memberships import apply_page_of_grants, lock_superusers
 from ...conf.loading import get_pool_registry
 from ...conf.schema import CognitoSettings
 from ...core.errors import TokenError
-from ...db.arrays import as_one_parameter
+from ...db.arrays import match_any
 from ...db.row_updates import update_rows
 from ...db.transactions import retry_conflicts, write_transaction
 from ...models import CognitoUser
@@ -87,8 +87,8 @@ def _prepare_page(identities: Iterable[IdentityClaims]) -> tuple[_Page, _Setting
 
 def _links_of_page(page: _Page) -> QuerySet[CognitoUser]:
     rows = links_for_write().order_by("pk").defer(*_UNUSED_FIELDS)
-    subs = as_one_parameter(CognitoUser._meta.get_field("sub"), [sub for _, sub in page], rows.db)
-    return rows.filter(user_pool_id__in={pool for pool, _ in page}, sub__in=subs)
+    has_sub = match_any(CognitoUser._meta.get_field("sub"), [sub for _, sub in page], rows.db)
+    return rows.filter(has_sub, user_pool_id__in={pool for pool, _ in page})
 
 
 def _update_page(page: _Page, create: bool, settings: _Settings, begin: Callable[[], object]) -> PageResult:
@@ -179,8 +179,8 @@ def _write_set(
         return {}
     all_users = model._base_manager.using(router.db_for_write(model))
     lock_superusers([row.user_id for row, *_ in rows])
-    pks = as_one_parameter(model._meta.pk, [row.user_id for row, *_ in rows], all_users.db)
-    owners = all_users.select_for_update().filter(pk__in=pks).order_by("pk")
+    is_owner = match_any(model._meta.pk, [row.user_id for row, *_ in rows], all_users.db)
+    owners = all_users.select_for_update().filter(is_owner).order_by("pk")
     users = {user.pk: user for user in owners} if rows else {}
     load_related_rows(users.values(), {name for _, change, _ in rows for name in change.attributes})
     writes = []
