@@ -99,7 +99,15 @@ def _mariadb() -> dict[str, object]:
         pymysql.version_info = (2, 2, 7, "final", 0)
     pymysql.install_as_MySQLdb()
     test = {"NAME": f"test_django_cognito_{os.getpid()}", "CHARSET": "utf8mb4"}
-    return {"ENGINE": "django.db.backends.mysql", "NAME": "test", **real_parts.MARIADB, "TEST": test}
+    # PyMySQL would read the certificates of the system for each connection.
+    options = {"ssl_disabled": True}
+    return {
+        "ENGINE": "django.db.backends.mysql",
+        "NAME": "test",
+        **real_parts.MARIADB,
+        "OPTIONS": options,
+        "TEST": test,
+    }
 
 
 def _sqlite() -> dict[str, object]:

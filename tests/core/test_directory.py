@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -25,6 +25,7 @@ from django_cognito.core.directory import (
     is_expired_token,
     is_not_found,
     is_throttled,
+    read_timestamp,
 )
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError
 
@@ -144,6 +145,12 @@ def test_user_has_the_values_of_the_pool() -> None:
     assert (user.sub, user.username, user.enabled, user.status) == ("sub of a", "a", True, "CONFIRMED")
     assert user.attributes == {"sub": "sub of a", "email": "a@example.com"}
     assert user.created_at == user.modified_at == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", [1_700_000_000, 1_700_000_000.0, "2023-11-14T22:13:20Z"])
+def test_timestamp_is_in_utc(value: float | str) -> None:
+    moment = read_timestamp(value)
+    assert (moment, moment.utcoffset()) == (datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC), timedelta(0))
 
 
 def test_user_is_read_only_hashable_and_hides_attributes() -> None:
