@@ -1,11 +1,14 @@
 """Lock rows so that several transactions may read them and none may change them. Must not depend on a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from math import ceil
 from random import uniform
 from time import monotonic, sleep
 from typing import TypeVar
 
 from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
 from .transactions import is_conflict, write_transaction
@@ -13,9 +16,8 @@ from .transactions import is_conflict, write_transaction
 _M = TypeVar("_M", bound=Model)
 # Django has no method for it. SQLite needs none: it has one writer at a time.
 _CLAUSES = {"postgresql": " FOR SHARE", "mysql": " LOCK IN SHARE MODE"}
-_FIRST_WAIT_MS, _MAX_WAIT_MS = 100, 2_000  # of one attempt; for this time, later transactions wait for the table
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.1, 2.0  # of one attempt, during which later transactions wait too
 _MAX_SECONDS = 600.0
-_MAX_PAUSE_SECONDS = 0.1
 
 
 def lock_shared(rows: QuerySet[_M]) -> list[_M]:
@@ -27,36 +29,49 @@ def lock_shared(rows: QuerySet[_M]) -> list[_M]:
 
 def update_shared(
     rows: QuerySet[_M], begin: Callable[[], object], before_retry: Callable[[], object], **values: object
-) -> None:
-    """Update rows that other transactions lock with `lock_shared`, once these have ended.
+) -> int:
+    """Update rows that other transactions lock with `lock_shared`, once these have ended; return how many rows.
 
-    `begin` is called at the beginning of each transaction, `before_retry` between them: after two seconds at most on
-    PostgreSQL, and after the lock timeout of other databases. An exception of theirs ends the attempts.
+    While an attempt waits, later transactions that lock the rows wait for it, so it waits for two seconds at most; then
+    there is a pause of that length, in which they go on. PostgreSQL would grant their locks of a row meanwhile, so that
+    transactions that overlap could delay the update without end: there, the attempt locks the table, in turn.
 
-    PostgreSQL also grants a shared lock of a row while an UPDATE waits for it, so that transactions that overlap could
-    delay the UPDATE without end. Locks of a table are granted in turn: later transactions wait for this one, so each
-    second attempt has none, for the case that one transaction lasts. MariaDB grants locks of rows in turn.
-
-    Raises the DatabaseError of the last attempt, after ten minutes.
+    `begin` is called at the beginning of each transaction, `before_retry` between them. An exception of theirs ends the
+    attempts. Raises the DatabaseError of the last attempt, after ten minutes; inside a transaction, of the first one.
     """
     connection, model = connections[rows.db], rows.model
-    is_nested = connection.in_atomic_block  # a failed attempt would end the transaction of the caller
-    has_timeout = connection.vendor == "postgresql" and not is_nested
+    # There a failed attempt has ended the transaction of the caller, or keeps its locks.
+    is_inside = connection.in_atomic_block or not connection.get_autocommit()
     table = connection.ops.quote_name(model._meta.db_table)
-    ends_at, wait_ms, is_in_turn = monotonic() + _MAX_SECONDS, _FIRST_WAIT_MS, True
+    ends_at, seconds = monotonic() + _MAX_SECONDS, _FIRST_WAIT_SECONDS
     while True:
         try:
-            with write_transaction(model), connection.cursor() as cursor:
+            with nullcontext() if is_inside else _limit_waits(connection, seconds), write_transaction(model):
                 begin()
-                if has_timeout:
-                    cursor.execute(f"SET LOCAL lock_timeout = '{wait_ms}ms'")
-                    if is_in_turn:
+                if connection.vendor == "postgresql" and not is_inside:
+                    with connection.cursor() as cursor:
+                        cursor.execute(f"SET LOCAL lock_timeout = '{ceil(1000 * seconds)}ms'")
                         cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-                rows.update(**values)
-                return
+                return rows.update(**values)
         except DatabaseError as error:
-            if is_nested or not is_conflict(error, connection.vendor) or monotonic() > ends_at:
+            if is_inside or not is_conflict(error, connection.vendor) or monotonic() > ends_at:
                 raise
-        sleep(uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311 - so that the same transactions do not meet again
-        wait_ms, is_in_turn = min(2 * wait_ms, _MAX_WAIT_MS), not is_in_turn
+        sleep(uniform(seconds, 1.5 * seconds))  # noqa: S311 - so that the same transactions do not meet again
+        seconds = min(2 * seconds, _MAX_WAIT_SECONDS)
         before_retry()
+
+
+@contextmanager
+def _limit_waits(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
+    """Let MariaDB and MySQL wait for a lock of a row no longer than this, in whole seconds."""
+    if connection.vendor != "mysql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@SESSION.innodb_lock_wait_timeout")
+        before = cursor.fetchone()[0]
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", [ceil(seconds)])
+        try:
+            yield
+        finally:
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", [before])

@@ -7,7 +7,7 @@ import hashlib
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 
@@ -116,18 +116,20 @@ class Confirmation:
         for pk in pks:
             self._mark(pk, _WRITTEN)
 
-    def publish(self, lock: SyncLock) -> list[CognitoUser]:
+    def publish(self, lock: SyncLock, while_waiting: Callable[[], object]) -> list[CognitoUser]:
         """Store the moment of the complete run, after the rows that it has not confirmed lost their digest.
 
         Return the links that were confirmed by the run, and that another source has changed since: it may be older than
-        the run. About one query for 5,000 rows of the pool.
+        the run. About one query for 5,000 rows of the pool. `while_waiting` is called every few seconds; it may raise.
         """
         if not self._is_possible:
             return []
         unconfirmed = [pk for pk in self._list_pks(~Q(listed_digest="")) if not self._get_mark(pk)]
         for start in range(0, len(unconfirmed), _ROWS_AT_ONCE):
+            while_waiting()
             retry_conflicts(partial(_remove_digests, unconfirmed[start : start + _ROWS_AT_ONCE]))
-        lock.store_confirmation(self._moment)
+        while_waiting()
+        lock.store_confirmation(self._moment, while_waiting)
         changed = [pk for pk in self._list_pks(Q(listed_digest="")) if self._get_mark(pk) == _CONFIRMED]
         return list(links_for_write().filter(pk__in=changed)) if changed else []
 

@@ -4,6 +4,7 @@ No request locks that row, so a run never waits for requests to renew it: they l
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -65,13 +66,15 @@ class SyncLock:
             raise self._create_error()
         self._renewed_at = now
 
-    def store_confirmation(self, moment: datetime) -> None:
+    def store_confirmation(self, moment: datetime, before_retry: Callable[[], object]) -> None:
         """Store the moment of what a complete run has read, once open transactions that have locked it have ended.
 
-        Raises SyncError as `renew` does.
+        `before_retry` is called every few seconds, to call `renew`. Raises SyncError as `renew` does, and DatabaseError
+        after ten minutes.
         """
         own = get_confirmations().filter(user_pool_id=self._user_pool_id)
-        update_shared(own, begin=self.hold, before_retry=self.renew, confirmed_at=moment)
+        if not update_shared(own, begin=self.hold, before_retry=before_retry, confirmed_at=moment):
+            raise self._create_error()
 
     def hold(self) -> None:
         """Hold the pool until the end of the current transaction. Raises SyncError as `renew` does."""

@@ -73,7 +73,8 @@ def sync_pool(
     60 users and one transaction for 300. Needs the extra `aws` and the IAM rights of docs/synchronizing.md.
 
     Raises SyncError (codes "sync_running", "sync_stopped", "sync_refused", "sync_lost"), CognitoError (code
-    "directory_refused") or CognitoUnavailableError. After any of them, and after a kill, a run may be started again.
+    "directory_refused") or CognitoUnavailableError; DatabaseError if the database fails, or if another transaction has
+    locked what the run is to write for minutes. After any of them, and after a kill, a run may be started again.
     """
     settings = get_pool_registry().for_alias(alias)
     stop = stop or Event()
@@ -182,7 +183,7 @@ class _Run:
             self.report.users += len(users)
             self._report_progress()
         # A token that is older than the run may have changed a user whose entry was unchanged.
-        for link in self._confirmation.publish(self._lock) if not self._is_dry_run else ():
+        for link in self._confirmation.publish(self._lock, self._continue) if not self._is_dry_run else ():
             self._continue()
             account = self._reader.send(partial(self._directory.user, link.username))
             if account is not None and account.sub == link.sub:

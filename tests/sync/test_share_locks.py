@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from threading import Event
 from time import sleep
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -28,6 +27,10 @@ WAITING = {
 POOL = "eu-west-1_TestPool1"
 
 
+def vendor() -> str:
+    return connection.vendor
+
+
 def call_with_connection(call: Callable[[], object]) -> object:
     try:
         return call()
@@ -43,14 +46,14 @@ def lock_until(has_begun: Event, may_end: Event) -> None:
         assert may_end.wait(60)
 
 
-def set_waits(monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
-    monkeypatch.setattr(share_locks, "_FIRST_WAIT_MS", milliseconds)
-    monkeypatch.setattr(share_locks, "_MAX_WAIT_MS", milliseconds)
+def set_waits(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(share_locks, "_FIRST_WAIT_SECONDS", seconds)
+    monkeypatch.setattr(share_locks, "_MAX_WAIT_SECONDS", seconds)
 
 
 def test_overlapping_readers_do_not_delay_an_update_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reader waits until the next one has the lock, unless that waits too. Limited, so that a failed test ends."""
-    set_waits(monkeypatch, 60_000)  # a loaded computer is slow
+    set_waits(monkeypatch, 60)  # a loaded computer is slow
     has_begun, is_updated = Event(), Event()
     numbers, latest = count(1), [0]
 
@@ -73,23 +76,22 @@ def test_overlapping_readers_do_not_delay_an_update_without_end(monkeypatch: pyt
     with SyncLock(POOL) as lock, ThreadPoolExecutor(2) as pool:
         readers = [pool.submit(call_with_connection, read) for _ in range(2)]
         has_begun.wait()
-        lock.store_confirmation(utc_now())
+        lock.store_confirmation(utc_now(), lock.renew)
         is_updated.set()
         assert all(reader.result() for reader in readers)
     assert CognitoConfirmation.objects.get().confirmed_at is not None
 
 
-@pytest.mark.needs("postgresql")
 def test_update_waits_for_a_reader_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_waits(monkeypatch, 1)
+    set_waits(monkeypatch, 0.001)  # MariaDB waits for one second
     monkeypatch.setattr("django_cognito.sync.lock._RENEW_SECONDS", 0)
     has_begun, may_end = Event(), Event()
     attempts, renewals = list[str](), list[str]()
 
     def count_attempts(execute: Callable[..., object], sql: str, *args: object) -> object:
-        attempts.extend([sql] if sql.startswith("SET LOCAL lock_timeout") else ())
+        attempts.extend([sql] if sql.startswith(("LOCK TABLE", "SELECT @@SESSION")) else ())
         renewals.extend([sql] if "held_until" in sql and sql.startswith("UPDATE") else ())
-        if len(attempts) == 10:
+        if len(attempts) == 2:
             may_end.set()
         return execute(sql, *args)
 
@@ -97,32 +99,70 @@ def test_update_waits_for_a_reader_that_lasts(monkeypatch: pytest.MonkeyPatch) -
     with SyncLock(POOL) as lock, ThreadPoolExecutor(1) as pool, connection.execute_wrapper(count_attempts):
         reader = pool.submit(call_with_connection, lambda: lock_until(has_begun, may_end))
         has_begun.wait()
-        lock.store_confirmation(moment)
-        assert len(renewals) >= 9  # the pool is held meanwhile
+        lock.store_confirmation(moment, lock.renew)
+        assert len(renewals) == len(attempts) - 1 > 0  # the pool is held meanwhile
         reader.result()
     assert CognitoConfirmation.objects.get().confirmed_at == moment
 
 
-@pytest.mark.needs("postgresql")
-def test_every_second_attempt_delays_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that comes while an attempt without the lock of the table waits gets its lock."""
-    has_begun, may_end = Event(), Event()
-    statements = list[str]()
+def test_readers_go_on_while_an_update_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second reader ends before the first one, for which the update waits."""
+    set_waits(monkeypatch, 0.1)
+    has_begun, is_waiting, may_end = Event(), Event(), Event()
 
-    def record(execute: Callable[..., object], sql: str, *args: object) -> Any:
-        statements.append(sql.split(" ")[0])
-        if statements.count("SET") == 3:
-            may_end.set()
+    def read_beside() -> None:
+        assert is_waiting.wait(60)
+        lock_until(may_end, may_end)
+
+    def record(execute: Callable[..., object], sql: str, *args: object) -> object:
+        if sql.startswith(("LOCK TABLE", "SET SESSION innodb")):
+            is_waiting.set()
         return execute(sql, *args)
 
-    set_waits(monkeypatch, 1)
-    with SyncLock(POOL) as lock, ThreadPoolExecutor(1) as pool, connection.execute_wrapper(record):
-        reader = pool.submit(call_with_connection, lambda: lock_until(has_begun, may_end))
+    with SyncLock(POOL) as lock, ThreadPoolExecutor(2) as pool, connection.execute_wrapper(record):
+        readers = [pool.submit(call_with_connection, lambda: lock_until(has_begun, may_end))]
         has_begun.wait()
-        lock.store_confirmation(utc_now())
-        reader.result()
-    own = [name for name in statements if name in ("SET", "LOCK")]
-    assert own[:5] == ["SET", "LOCK", "SET", "SET", "LOCK"]
+        readers.append(pool.submit(call_with_connection, read_beside))
+        lock.store_confirmation(utc_now(), lock.renew)
+        for reader in readers:
+            reader.result()
+
+
+def test_limit_of_waits_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"postgresql": "SHOW lock_timeout", "mysql": "SELECT @@SESSION.innodb_lock_wait_timeout"}
+    with connection.cursor() as cursor:
+        cursor.execute({"postgresql": "SET lock_timeout = '7s'", "mysql": "SET innodb_lock_wait_timeout = 7"}[vendor()])
+    try:
+        with SyncLock(POOL) as lock:
+            lock.store_confirmation(utc_now(), lock.renew)
+        with connection.cursor() as cursor:
+            cursor.execute(names[vendor()])
+            assert str(cursor.fetchone()[0]) in ("7", "7s")
+    finally:
+        connection.close()
+
+
+def test_update_without_autocommit_leaves_the_transaction_of_the_caller() -> None:
+    CognitoConfirmation.objects.create(user_pool_id=POOL)
+    transaction.set_autocommit(False)
+    try:
+        share_locks.update_shared(get_confirmations(), lambda: None, lambda: None, confirmed_at=utc_now())
+        with connection.cursor() as cursor:
+            cursor.execute({"postgresql": "SHOW lock_timeout", "mysql": "SELECT 0"}[vendor()])
+            assert cursor.fetchone()[0] in ("0", 0)
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+    assert CognitoConfirmation.objects.get().confirmed_at is None
+
+
+def test_run_without_its_confirmation_is_not_complete() -> None:
+    """The row was deleted during the run: sign-ins had nothing to lock."""
+    with SyncLock(POOL) as lock:
+        CognitoConfirmation.objects.all().delete()
+        with pytest.raises(SyncError) as error:
+            lock.store_confirmation(utc_now(), lock.renew)
+    assert error.value.code == "sync_lost"
 
 
 def test_run_holds_its_pool_without_waiting_for_readers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +190,6 @@ def test_run_that_lost_its_pool_stores_no_confirmation() -> None:
     with SyncLock(POOL) as lock:
         CognitoSync.objects.update(run_id="00000000-0000-4000-8000-000000000000")
         with pytest.raises(SyncError) as error:
-            lock.store_confirmation(utc_now())
+            lock.store_confirmation(utc_now(), lock.renew)
     assert error.value.code == "sync_lost"
     assert CognitoConfirmation.objects.get().confirmed_at is None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.signals import post_save
 from django.test import Client
 from local_cognito_support.scripted_server import ScriptedServer
 
@@ -297,3 +298,17 @@ def test_machine_client_sends_no_user_signal(client: Client, sent) -> None:
 def _ids_of(user: Any) -> dict[str, str]:
     link = link_of(user)
     return {"user_pool_id": link.user_pool_id, "sub": link.sub}
+
+
+def test_receiver_that_reads_the_link_again_loses_no_change(user_from_token, mapped) -> None:
+    def refresh(instance: CognitoUser, **_: Any) -> None:
+        instance.refresh_from_db()
+
+    user_from_token("admins", token_use="id", at=-10, given_name="Ada")
+    post_save.connect(refresh, sender=CognitoUser)
+    try:
+        user_from_token(token_use="id", given_name="Grace")
+    finally:
+        post_save.disconnect(refresh, sender=CognitoUser)
+    user = User.objects.get()
+    assert (user.first_name, user.is_staff, user.is_superuser) == ("Grace", False, False)

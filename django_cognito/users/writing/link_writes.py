@@ -126,6 +126,7 @@ def _write(write: "LinkWrite") -> None:
     for row in write.related_rows:
         row.save()
     link.save()
+    link.user = write.user  # a receiver of `post_save` may have read the link again
     if write.changes.are_grants_due:
         apply_grants(link, write.grants)
     unsaved = write.finish_user()
@@ -181,8 +182,8 @@ class LinkWrite:
         self._identity = identity
         self._settings = settings
         self._empty_values = empty_values
-        self._user = link.user  # an access through the link takes longer than most of what is done to a field
-        self._before = read_fields(self._user)
+        self.user = link.user
+        self._before = read_fields(self.user)
         self._changed_fields: dict[str, tuple[Any, Any]] = {}
         self._changed_targets: dict[str, tuple[Any, Any]] = {}
         # By key of ATTRIBUTES, the values of claims that `claim_fields` has digests of.
@@ -199,7 +200,7 @@ class LinkWrite:
     @property
     def related_rows(self) -> list[RowChange]:
         """The related rows that `set_fields` has changed or added."""
-        return find_row_changes(self._user, self._changed_targets)
+        return find_row_changes(self.user, self._changed_targets)
 
     @property
     def grants(self) -> dict[str, GroupGrant]:
@@ -208,7 +209,7 @@ class LinkWrite:
 
     def set_fields(self, others: OtherLinks) -> None:
         """Set the fields of the link row, and those of the user and of related rows that claims set."""
-        link, user, changes = self.link, self._user, self.changes
+        link, user, changes = self.link, self.user, self.changes
         before = read_targets(user, changes.attributes)
         for name, digest in changes.digests.items():
             setattr(link, name, digest)
@@ -226,8 +227,8 @@ class LinkWrite:
         """Call the adapter, after grants were applied; return the names of the user's fields that have changed."""
         if not self.changes.is_moments_only:
             after_sync = get_adapter(self._settings).after_sync
-            call_adapter(after_sync, self._user, self._identity, is_new=self._empty_values is not None)
-        self._changed_fields = diff_fields(self._before, self._user)
+            call_adapter(after_sync, self.user, self._identity, is_new=self._empty_values is not None)
+        self._changed_fields = diff_fields(self._before, self.user)
         return self._changed_fields
 
     def update_claim_fields(self) -> bool:
@@ -235,7 +236,7 @@ class LinkWrite:
 
         The adapter, a receiver of a signal or the `save` of a model has changed them then.
         """
-        link, user = self.link, self._user
+        link, user = self.link, self.user
         before, values = link.claim_fields, read_values(user, self._claimed)
         changed = [name for name, value in values.items() if value is not self._claimed[name]]
         if not changed:
@@ -246,7 +247,7 @@ class LinkWrite:
     def send_signals(self) -> None:
         """Send the signals of what has changed, on commit."""
         link, using, is_new = self.link, router.db_for_write(CognitoUser), self._empty_values is not None
-        fields = self._changed_fields if self._empty_values is None else diff_fields(self._empty_values, self._user)
+        fields = self._changed_fields if self._empty_values is None else diff_fields(self._empty_values, self.user)
         changes = {**fields, **self._changed_targets}
         # Without a receiver the claims are not copied.
         if is_new and user_created.has_listeners(None):
