@@ -142,7 +142,7 @@ def test_limit_of_waits_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
         connection.close()
 
 
-def test_update_without_autocommit_leaves_the_transaction_of_the_caller() -> None:
+def test_update_without_autocommit_leaves_the_caller_its_transaction() -> None:
     CognitoConfirmation.objects.create(user_pool_id=POOL)
     transaction.set_autocommit(False)
     try:

@@ -140,7 +140,7 @@ def run_whole_pool(prefix: str, event: Run) -> None:
     claims, _ = confirmation.select_changed(users, groups, moment)
     confirmation.add_written(bulk_provisioning.update_users(claims, create=True).listed)
     with SyncLock(get_settings().user_pool_id) as lock:
-        assert confirmation.publish(lock) == []
+        assert confirmation.publish(lock, lock.renew) == []
 
 
 def edit_user(username: str, right: str, value: Any) -> bool:
