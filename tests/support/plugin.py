@@ -5,9 +5,9 @@ import pkgutil
 import signal
 from collections.abc import Generator
 from contextvars import copy_context
-from functools import partial
+from functools import wraps
 from importlib import import_module
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from coverage import Coverage
@@ -174,8 +174,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, bool | No
     Each new URL resolver of Django adds a variable, and asgiref copies all of them at each change between sync and
     async code: after some thousand tests, a request of an async view would take most of its time for that.
     """
-    function = pyfuncitem.obj
-    pyfuncitem.obj = partial(copy_context().run, function)
+    function, context = pyfuncitem.obj, copy_context()
+
+    @wraps(function)  # Hypothesis reports a failure before the test ends, and needs the function for it
+    def run_in_context(**arguments: Any) -> Any:
+        return context.run(function, **arguments)
+
+    pyfuncitem.obj = run_in_context
     try:
         return (yield)
     finally:
