@@ -85,7 +85,7 @@ def test_page_is_retried_after_a_deadlock(user: User) -> None:
         with connection.execute_wrapper(statements):
             assert bulk_provisioning.update_users(page("editors")).changed == 2
         result.result(120)
-    assert statements.kinds.count("lock users") == 2
+    assert statements.kinds.count("lock users") >= 2  # a retry may meet the other transaction again
     assert django_groups(user) == {"Writers", "Readers"}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"editors"}
 
